@@ -36,7 +36,8 @@ from evalkit.data.document import span_fragments
 from evalkit.data.text import sentences, tokens
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints, ItemArrays
-from evalkit.scoring.layers import LAYERS, Maps
+from evalkit.scoring.items import Maps
+from evalkit.scoring.layers import LAYERS
 
 NO_VALUE = "–"
 

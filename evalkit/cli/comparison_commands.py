@@ -32,6 +32,7 @@ from evalkit.cli.options import (
     JUnitFile,
     LabelMapTexts,
     Labels,
+    Normalization,
     OptionalBoot,
     OptionalLevel,
     OptionalMissing,
@@ -75,6 +76,7 @@ def compare_command(
     boot: OptionalBoot = None,
     seed: OptionalSeed = None,
     level: OptionalLevel = None,
+    normalization: Normalization = None,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -119,6 +121,7 @@ def compare_command(
         "boot": boot,
         "seed": seed,
         "level": level,
+        "normalization": normalization,
     }
     options = {name: value for name, value in given_options.items() if value is not None}
     report_format = output_format(form, output)

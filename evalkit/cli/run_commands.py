@@ -41,6 +41,7 @@ from evalkit.cli.options import (
     ModelCardFile,
     ModelName,
     Name,
+    Normalization,
     Output,
     OutputFormat,
     Percent,
@@ -96,6 +97,7 @@ def run(
     boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
+    normalization: Normalization = None,
     threshold: Threshold = None,
     limit: Limit = None,
     run_dir: RunDir = None,
@@ -144,7 +146,15 @@ def run(
     output_format(form, output)
     label_options = read_label_options(gold, labels, label_map)
     # Errors in the options are reported before the model runs.
-    checked = score(gold, gold, metrics, **label_options, zones=parse_zones(zones), boot=0)
+    checked = score(
+        gold,
+        gold,
+        metrics,
+        **label_options,
+        zones=parse_zones(zones),
+        boot=0,
+        normalization=normalization,
+    )
     if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
         maps = (
             f"; --label-map takes a label map: {', '.join(gold.schema.label_maps)}"
@@ -178,6 +188,7 @@ def run(
         boot=boot,
         seed=seed,
         level=level,
+        normalization=normalization,
         name=name,
     )
     print_report(

@@ -33,6 +33,7 @@ from evalkit.cli.options import (
     Missing,
     ModelCardFile,
     Name,
+    Normalization,
     Output,
     OutputFormat,
     Percent,
@@ -69,6 +70,7 @@ def score_command(
     boot: Boot = 1000,
     seed: Seed = 12345,
     level: Level = 0.95,
+    normalization: Normalization = None,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
     run_dir: CountsDir = None,
@@ -110,6 +112,7 @@ def score_command(
         "boot": boot,
         "seed": seed,
         "level": level,
+        "normalization": normalization,
     }
     if are_sharded(gold, predicted):
         from evalkit.cli.shard_scoring import score_shards

@@ -31,6 +31,7 @@ OTHERS = "*"  # stands for all labels that a map does not name
 MAPS_OF_LAYERS = {
     "entities": ("entities",),
     "tokens": ("entities",),
+    "surfaces": ("entities",),
     "triggers": ("triggers",),
     "arguments": ("triggers", "arguments"),
     "attached-arguments": ("triggers", "arguments"),

@@ -154,6 +154,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
         by_layer: dict[str, Mapping[str, object]] = {
             "entities": self.labels,
             "tokens": self.labels,
+            "surfaces": self.labels,
             "triggers": self.events,
             "arguments": roles,
             "attached-arguments": roles,

@@ -11,7 +11,8 @@ from evalkit.data.duplicates import repeated_annotations
 from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.document_counter import ScoringTask
 from evalkit.evaluation.event_errors import ArgumentPlace, EventSide, compare_events
-from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
+from evalkit.scoring.block_side import BlockSide
+from evalkit.scoring.counting import Block, BlockBuilder
 
 ATTACHED_LAYERS = ("attached-arguments", "attached-attributions")
 WITH_ATTRIBUTION = "with its attribution"

@@ -41,6 +41,7 @@ SCORE_OPTIONS = (
     "boot",
     "seed",
     "level",
+    "normalization",
     "jobs",
     "backend",
     "run_dir",
@@ -106,6 +107,7 @@ def score(
     boot: int = 1000,
     seed: int = 12345,
     level: float = 0.95,
+    normalization: str | None = None,
     jobs: int = 1,
     backend: str | None = None,
     run_dir: str | Path | None = None,
@@ -131,6 +133,8 @@ def score(
       documents, and sentences for a single document.
     - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
+    - `normalization`: of the strings that `surfaces` compares: "verbatim" (default), "casefold"
+      (without case, white space collapsed) or "squad" (without case, punctuation and articles).
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
@@ -151,6 +155,7 @@ def score(
         boot=boot,
         seed=seed,
         level=level,
+        normalization=normalization,
     )
     if are_sharded(gold, predicted):
         from evalkit.evaluation.sharded_inputs import find_shards

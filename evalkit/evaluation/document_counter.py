@@ -346,6 +346,8 @@ class DocumentCounter:
             "missing": inputs.missing,
             **resampling.signature_fields(),
         }
+        if LAYERS[metric.layer].compares_strings:
+            fields["normalization"] = self._task.options.normalization or "verbatim"
         if inputs.read:
             fields["read"] = inputs.read
         fields["model"] = inputs.prediction_name
@@ -406,6 +408,7 @@ def make_block_builder(
         whole=keep_documents,
         by_sentence=task.resampling.units == "sentences",
         symmetric=_symmetric_labels(task),
+        normalization=task.options.normalization or "verbatim",
     )
 
 

@@ -35,9 +35,11 @@ from evalkit.evaluation.document_counter import (
     drop_failed_annotations,
     make_block_builder,
 )
+from evalkit.scoring.block_side import BlockSide
 from evalkit.scoring.columns import Ints
-from evalkit.scoring.counting import Block, BlockBuilder, BlockSide
-from evalkit.scoring.layers import LAYERS, Maps
+from evalkit.scoring.counting import Block, BlockBuilder
+from evalkit.scoring.items import Maps
+from evalkit.scoring.layers import LAYERS
 
 # The index of an event in a document, and of an argument in the event
 ArgumentPlace = tuple[int, int]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from evalkit.data.label_maps import (
     LabelMapOption,
     LabelMapping,
@@ -12,6 +14,7 @@ from evalkit.data.label_maps import (
     resolve_label_mapping,
 )
 from evalkit.data.schema import Schema
+from evalkit.data.surface_normalization import parse_normalization
 from evalkit.errors import (
     InputError,
     MissingDependencyError,
@@ -20,6 +23,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.results.metadata import ScoredOptions
+from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
 from evalkit.stats.intervals import Resampling, make_resampling
 
@@ -30,7 +34,9 @@ BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """What to score, and how; see `score`. metrics: None for those that the layers allow."""
+    """What to score, and how; see `score`. metrics: None for those that the layers allow.
+    normalization: None if no metric compares strings.
+    """
 
     metrics: tuple[Metric, ...] | None
     labels: LabelsOption
@@ -41,6 +47,7 @@ class ScoreOptions:
     boot: int
     seed: int
     level: float
+    normalization: str | None = None
 
     @classmethod
     def create(
@@ -55,6 +62,7 @@ class ScoreOptions:
         boot: int = 1000,
         seed: int = 12345,
         level: float = 0.95,
+        normalization: str | None = None,
     ) -> ScoreOptions:
         """The options as `score` takes them.
 
@@ -65,8 +73,20 @@ class ScoreOptions:
             missing = "error"
         if missing not in MISSING:
             raise UnknownNameError("value", missing, MISSING, within=spell_option("missing"))
+        parsed = None if metrics is None else tuple(add_companions(parse_metrics(metrics)))
+        if normalization is not None:
+            normalization = parse_normalization(normalization)
+        strings = [metric for metric in parsed or () if LAYERS[metric.layer].compares_strings]
+        if strings:
+            normalization = normalization or "verbatim"
+            units = _require_documents(units, strings[0])
+        elif normalization is not None:
+            raise InputError(
+                f"{spell_option('normalization', normalization)}: is for the strings of the layer"
+                " surfaces: add surfaces/strict to the metrics"
+            )
         return cls(
-            None if metrics is None else tuple(add_companions(parse_metrics(metrics))),
+            parsed,
             labels,
             label_map,
             _parse_zones(zones),
@@ -75,6 +95,7 @@ class ScoreOptions:
             boot,
             seed,
             level,
+            normalization,
         )
 
     def resolve_labels(self, schema: Schema | None) -> LabelMapping:
@@ -99,7 +120,20 @@ class ScoreOptions:
             zones=self.zones if isinstance(self.zones, str) else sorted(self.zones),
             missing=self.missing,
             units=self.units,
+            normalization=self.normalization or UNSET,
         )
+
+
+def _require_documents(units: str, metric: Metric) -> str:
+    """The sampling units of scores with a metric that compares strings: documents. Raises
+    InputError for sentences, since a string without offsets is in no sentence.
+    """
+    if units == "sentences":
+        raise InputError(
+            f"{spell_option('units', units)}: {metric} compares strings, which are in no sentence;"
+            f" expected {spell_option('units', 'documents')}"
+        )
+    return "documents" if units == "auto" else units
 
 
 def _parse_zones(zones: str | Iterable[str]) -> str | frozenset[str]:

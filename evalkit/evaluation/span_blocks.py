@@ -18,8 +18,9 @@ from evalkit.scoring.columns import (
     ItemArrays,
     SharedEncoding,
     combine_keys,
+    has_duplicates,
 )
-from evalkit.scoring.counting import Block, block_from_arrays, has_duplicates
+from evalkit.scoring.counting import Block, block_from_arrays
 from evalkit.scoring.zones import document_layout
 
 

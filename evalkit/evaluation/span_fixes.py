@@ -30,7 +30,8 @@ from evalkit.evaluation.document_counter import (
     drop_failed_annotations,
     make_block_builder,
 )
-from evalkit.scoring.counting import Block, BlockSide
+from evalkit.scoring.block_side import BlockSide
+from evalkit.scoring.counting import Block
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.matching import unmatched_rows
 

@@ -46,6 +46,7 @@ def find_differences(
         boot=how.boot,
         seed=how.seed,
         level=how.level,
+        normalization=options.normalization or None,
     )
     one, two = (
         _without_names(json.loads(text))

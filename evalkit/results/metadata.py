@@ -28,7 +28,8 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     """The options of a result: what is needed in order to score again.
 
     metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
-    zones, missing, units: of scores of documents only; tagging, repair: of scores of tags only.
+    zones, missing, units: of scores of documents only; normalization: of scores with surfaces only;
+    tagging, repair: of scores of tags only.
     """
 
     metrics: list[str] | None
@@ -37,6 +38,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     zones: str | list[str] | UnsetType = UNSET
     missing: str | UnsetType = UNSET
     units: str | UnsetType = UNSET
+    normalization: str | UnsetType = UNSET
     tagging: str | UnsetType = UNSET
     repair: str | UnsetType = UNSET
 

@@ -37,6 +37,11 @@ _SCHEME_NOTES = {
     "partial": "partial: overlap counts a half, label ignored",
     "type": "type: overlap with equal label",
     "boundaries": "boundaries: labels of arguments ignored",
+    "multiset": "",
+}
+_STRING_NOTES = {
+    "surfaces/strict": "without offsets: repeated mentions count once",
+    "surfaces/multiset": "without offsets: repeated mentions count as often as they occur",
 }
 _ATTRIBUTIONS = {
     "attributions": "",
@@ -54,6 +59,7 @@ _LAYER_NAMES = {
     "attribution-relations": "Whole attributions",
     "relations": "Relations",
     "tokens": "Tokens in entities",
+    "surfaces": "Surfaces",
 }
 _COUNTED_AS_WRONG = {
     "duplicate": "duplicate predictions",
@@ -66,6 +72,8 @@ _REASONS = {
     "predicted_merged": "predicted items that equal another under this metric",
     "gold_dropped": "gold items that the label map or the list of labels drops",
     "predicted_dropped": "predicted items that the label map or the list of labels drops",
+    "gold_empty": "gold items whose string is empty after normalization",
+    "predicted_empty": "predicted items whose string is empty after normalization",
     "gold_repaired": "invalid tags of gold, repaired as the signature says",
     "predicted_repaired": "invalid predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
@@ -96,7 +104,7 @@ def build_report(
     )
     foot = (
         *set_aside_lines(set_aside),
-        *unplaced_lines(metadata),
+        *(unplaced_lines(metadata) if _has_unplaced(set_aside) else ()),
         *_ambiguity_lines(builder, rows, metadata),
         *builder.interval_lines(unit_counts, [_average_row(rows, m, "micro") for m in metrics]),
         *builder.single_document_lines(signatures_of),
@@ -255,6 +263,8 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     parsed = Metric.parse(metric)
     title = f"{_LAYER_NAMES.get(parsed.layer, parsed.layer)}, {parsed.scheme}"
     notes = [note, *builder.notes([*occurring, *averages])]
+    if metric in _STRING_NOTES:
+        notes.insert(0, _STRING_NOTES[metric])
     return builder.table(title, lines, notes, "label", first_average=len(occurring))
 
 
@@ -266,6 +276,10 @@ def set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]
     """What each metric set aside, and what it counted as wrong beside its items."""
     yield from _count_lines(set_aside, _REASONS, "Set aside")
     yield from _count_lines(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
+
+
+def _has_unplaced(set_aside: Mapping[str, Mapping[str, int]]) -> bool:
+    return any(reasons.get("unplaced") for reasons in set_aside.values())
 
 
 def unplaced_lines(metadata: ResultMetadata) -> Iterator[str]:

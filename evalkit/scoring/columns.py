@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import LABEL_IDS, EntityArrays, Vocabulary, pack_int64
 from evalkit.data.document import Fragments
-from evalkit.scoring.layers import Items
+from evalkit.scoring.items import Items
 
 Ints = NDArray[np.int64]
 # Counts of a unit and label: many, and each small. 32-bit integers, or 16-bit ones where these hold
@@ -28,6 +28,7 @@ Mask = NDArray[np.bool_]
 
 MAX_KEY_BITS = 62  # of an int64 key: one bit is the sign, one is spare
 DROPPED_LABEL = -1  # the label code of what a label map drops
+NO_MERGED: Ints = np.zeros((0, 2), np.int64)
 
 
 Parts = tuple[Fragments | None, ...]
@@ -259,6 +260,32 @@ def is_first_occurrence(packed: SortKey) -> Mask:
     first = np.zeros(len(order), bool)
     first[order[group_starts(packed.key[order])]] = True
     return first
+
+
+def span_keys(items: ItemArrays, *, group: bool = True, label: bool = True) -> SortKey:
+    """A key for each item, equal where group, span and label are."""
+    groups = (items.head,) if group else ()
+    labels = (items.label + 1,) if label else ()  # DROPPED_LABEL is -1, and keys are not negative
+    length = items.end - items.start
+    return combine_keys(*groups, items.start, length, items.fragments, *labels)
+
+
+def has_duplicates(packed: SortKey) -> bool:
+    """Whether two rows have the same key."""
+    ordered = np.sort(packed.key)
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
+def merge_equal(items: ItemArrays, rows: Ints) -> tuple[Ints, Ints]:
+    """The first of each group of equal rows, and (position among these, row) of all others."""
+    keys = span_keys(items.take(rows))
+    if not has_duplicates(keys):
+        return rows, NO_MERGED
+    is_first = is_first_occurrence(keys)
+    position_of = {key: n for n, key in enumerate(keys.key[is_first].tolist())}
+    others = zip(keys.key[~is_first].tolist(), rows[~is_first].tolist())
+    merged = np.array([(position_of[key], row) for key, row in others], np.int64)
+    return rows[is_first], merged
 
 
 def concat_sides(gold: ItemArrays, predicted: ItemArrays, name: str) -> Ints:

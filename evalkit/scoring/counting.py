@@ -7,7 +7,7 @@ nothing. `cells` has the counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,8 +17,10 @@ import numpy as np
 from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabulary
 from evalkit.data.document import Document
 from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
+from evalkit.data.surface_normalization import NORMALIZATIONS
 from evalkit.errors import InputError, quoted_repr
 from evalkit.scoring.attribution_pairing import pair_attributions
+from evalkit.scoring.block_side import NO_ROWS, NO_UNPLACED, BlockSide
 from evalkit.scoring.cells import (
     FOUND,
     FOUND_HALF,
@@ -33,58 +35,47 @@ from evalkit.scoring.cells import (
 from evalkit.scoring.characters import count_characters
 from evalkit.scoring.columns import (
     DROPPED_LABEL,
+    NO_MERGED,
     Cells,
     Ints,
     ItemArrayBuilder,
     ItemArrays,
     Mask,
     SharedEncoding,
-    SortKey,
-    combine_keys,
     document_offsets,
+    has_duplicates,
     is_first_occurrence,
+    merge_equal,
+    span_keys,
 )
-from evalkit.scoring.layers import Layer, Maps, iter_unplaced, order_symmetric
+from evalkit.scoring.items import Maps
+from evalkit.scoring.layers import Layer, iter_unplaced, order_symmetric
 from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import SCHEMES
+from evalkit.scoring.string_units import (
+    assign_string_units,
+    merge_repeats,
+    remove_spans,
+    sort_strings,
+)
+from evalkit.scoring.surfaces import normalize_surfaces
 from evalkit.scoring.zones import SegmentLayout, build_layout
-
-NO_ROWS: Ints = np.zeros(0, np.int64)
-NO_UNPLACED: Ints = np.zeros((0, 3), np.int64)
-NO_MERGED: Ints = np.zeros((0, 2), np.int64)
-
-
-@dataclass(frozen=True)
-class BlockSide:
-    """One side of a block in a layer.
-
-    columns: the items that are matched. unit: the unit of each. rows: its row among all items that
-    were read. duplicates, copies_unit, copies_rows: the items of annotations that are duplicates.
-    merged: (matched item, row) of the items that the layer makes equal to a matched item, which are
-    not matched themselves. unplaced: (unit, label, characters) of each item without offsets.
-    set_aside: counts by reason.
-    """
-
-    columns: ItemArrays
-    unit: Ints
-    duplicates: ItemArrays
-    copies_unit: Ints
-    unplaced: Ints
-    set_aside: Mapping[str, int]
-    rows: Ints
-    copies_rows: Ints
-    merged: Ints
 
 
 @dataclass(frozen=True)
 class Block:
-    """Both sides of a block in one layer, to be matched under any of its schemes."""
+    """Both sides of a block in one layer, to be matched under any of its schemes.
+
+    compares_strings: see `Layer`.
+    """
 
     gold: BlockSide
     predicted: BlockSide
     layout: SegmentLayout
     coding: SharedEncoding
     as_set: bool = False
+    compares_strings: bool = False
+    has_repeats: bool = False
 
     @cached_property
     def rank(self) -> Ints:
@@ -94,9 +85,12 @@ class Block:
     @cached_property
     def matching(self) -> Matching:
         """The matched pairs of both sides."""
+        gold, predicted = self.gold.columns, self.predicted.columns
+        if self.compares_strings:
+            gold, predicted = remove_spans(gold), remove_spans(predicted)
         return Matching(
-            self.gold.columns,
-            self.predicted.columns,
+            gold,
+            predicted,
             self.rank,
             self.coding.pieces,
             self.coding.parts,
@@ -124,11 +118,21 @@ class Block:
             as_set=False,
         )
 
+    @cached_property
+    def repeat_free(self) -> Block:
+        """The block for schemes under which a string counts once, duplicates included."""
+        return replace(
+            self,
+            gold=merge_repeats(self.gold, "gold"),
+            predicted=merge_repeats(self.predicted, "predicted"),
+            has_repeats=False,
+        )
+
     def _deduplicate(self, side: BlockSide, *, label: bool = False) -> BlockSide:
         # The label whose name sorts first stays, so that the order of the input does not matter.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
         columns, unit = side.columns.take(order), side.unit[order]
-        first = is_first_occurrence(_span_keys(columns, label=label))
+        first = is_first_occurrence(span_keys(columns, label=label))
         return replace(
             side, columns=columns.take(first), unit=unit[first], rows=side.rows[order][first]
         )
@@ -139,6 +143,8 @@ class Block:
         """
         # A block that kept itself as its label-free one would be a reference cycle, and stay in
         # memory after its use.
+        if self.has_repeats and scheme != "multiset":
+            return self.repeat_free
         if self.as_set and not SCHEMES[scheme].same_group:
             return self.group_free
         if self.as_set and not SCHEMES[scheme].same_label:
@@ -210,20 +216,24 @@ class BlockBuilder:
         whole: bool = False,
         by_sentence: bool = False,
         symmetric: Collection[str] = (),
+        normalization: str = "verbatim",
     ) -> None:
         """Start with no documents.
 
         name: that of the layer. zones: the scored ones; None for all. maps: the label maps of gold
         and predictions. whole: keep all documents, not only their ids. by_sentence: each sentence
-        is a unit. symmetric: the labels of symmetric relations.
+        is a unit. symmetric: the labels of symmetric relations. normalization: of strings, one of
+        NORMALIZATIONS.
         """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
         self._symmetric = symmetric
+        self._normalize = NORMALIZATIONS[normalization]
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
+        self._empty = [0, 0]
         self._lengths: list[int] = []
 
     def __len__(self) -> int:
@@ -239,8 +249,11 @@ class BlockBuilder:
             else:
                 if self.layer.has_symmetric_labels:
                     items = order_symmetric(items, self._symmetric)
+                if self.layer.compares_strings:
+                    items = normalize_surfaces(items, self._normalize)
                 self._items[side].add(items)
                 self._dropped[side] += items.dropped
+                self._empty[side] += items.empty
             if isinstance(items, EntityArrays) and self._needs_ids_only(documents):
                 self.documents[side].extend(
                     [DocumentRef(document.id, len(document.text)) for document in documents]
@@ -274,12 +287,19 @@ class BlockBuilder:
             predicted = _join_groups(gold_documents, predicted_documents, predicted, self.coding)
         if layer.keeps_equal_items:
             gold_merge = predicted_merge = False
-        gold_side = _build_side(
-            gold, gold_duplicates, layout, self.coding, "gold", merge=gold_merge
-        )
+        if layer.compares_strings:
+            gold_units, predicted_units = assign_string_units(
+                (gold, gold_documents), (predicted, predicted_documents), layout, self.coding
+            )
+        else:
+            gold_units = layout.assign_units(gold, self.coding.pieces)
+            predicted_units = layout.assign_units(predicted, self.coding.pieces)
+        gold_side = _build_side(gold, gold_duplicates, gold_units, "gold", merge=gold_merge)
         predicted_side = _build_side(
-            predicted, predicted_duplicates, layout, self.coding, "predicted", merge=predicted_merge
+            predicted, predicted_duplicates, predicted_units, "predicted", merge=predicted_merge
         )
+        if layer.compares_strings:
+            gold_side, predicted_side = sort_strings(gold_side), sort_strings(predicted_side)
         if layer.deduplicate:
             gold_copies = int(any(map(HAS_DUPLICATE[layer.document_layer], gold_documents)))
         else:
@@ -287,6 +307,9 @@ class BlockBuilder:
         unplaced = _find_unplaced(predicted_documents, self.name, layout, self.coding, self.maps[1])
         gold_reasons = {"gold_copies": gold_copies, "gold_dropped": self._dropped[0]}
         predicted_reasons = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
+        if layer.compares_strings:
+            gold_reasons["gold_empty"] = self._empty[0]
+            predicted_reasons["predicted_empty"] = self._empty[1]
         return Block(
             replace(gold_side, set_aside={**gold_side.set_aside, **gold_reasons}),
             replace(
@@ -297,10 +320,12 @@ class BlockBuilder:
             layout,
             self.coding,
             layer.deduplicate,
+            layer.compares_strings,
+            layer.compares_strings,
         )
 
     def _has_equal_items(self, items: ItemArrays) -> bool:
-        return has_duplicates(_span_keys(items, group=not self.layer.grouped_by_cue))
+        return has_duplicates(span_keys(items, group=not self.layer.grouped_by_cue))
 
     def _find_duplicates(
         self, documents: Sequence[Document], items: ItemArrays, *, has_equal_items: bool
@@ -343,20 +368,6 @@ def block_from_arrays(
     return Block(gold_side, predicted_side, layout, coding)
 
 
-def _span_keys(items: ItemArrays, *, group: bool = True, label: bool = True) -> SortKey:
-    """A key for each item, equal where group, span and label are."""
-    groups = (items.head,) if group else ()
-    labels = (items.label + 1,) if label else ()  # DROPPED_LABEL is -1, and keys are not negative
-    length = items.end - items.start
-    return combine_keys(*groups, items.start, length, items.fragments, *labels)
-
-
-def has_duplicates(packed: SortKey) -> bool:
-    """Whether two rows have the same key."""
-    ordered = np.sort(packed.key)
-    return bool((ordered[1:] == ordered[:-1]).any())
-
-
 def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: ItemArrays) -> Mask:
     """Which items come from an annotation that is a duplicate of an earlier one (see
     document.duplicate_key).
@@ -365,7 +376,7 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
     compared.
     """
     is_duplicate = np.zeros(len(items), bool)
-    first = is_first_occurrence(_span_keys(items, group=not layer.grouped_by_cue))
+    first = is_first_occurrence(span_keys(items, group=not layer.grouped_by_cue))
     for number in np.unique(items.document[~first]):
         rows = np.flatnonzero(items.document == number)
         if isinstance(documents[number], DocumentRef):  # contiguous entities: label and offsets
@@ -373,7 +384,9 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
         elif layer.owners is not None:
             annotations = getattr(documents[number], layer.document_layer) or ()
             duplicates = repeated_annotations(annotations)
-            is_duplicate[rows] = [duplicates[index] for index in layer.owners(documents[number])]
+            owners = list(layer.owners(documents[number]))
+            # Items without offsets, which come last, are no duplicates.
+            is_duplicate[rows[: len(owners)]] = [duplicates[index] for index in owners]
     return is_duplicate
 
 
@@ -413,22 +426,21 @@ def _join_groups(
 def _build_side(
     items: ItemArrays,
     duplicates: Mask,
-    layout: SegmentLayout,
-    coding: SharedEncoding,
+    units: tuple[Mask, Ints],
     name: str,
     *,
     merge: bool,
 ) -> BlockSide:
     """The items that are matched, and those set aside. merge: items that are equal, but do not come
-    from duplicates, count once.
+    from duplicates, count once. units: which items are scored, and the unit of each.
     """
-    is_scored, unit = layout.assign_units(items, coding.pieces)
+    is_scored, unit = units
     is_kept = items.label != DROPPED_LABEL
     copied = np.flatnonzero(is_scored & is_kept & duplicates)
     candidates = np.flatnonzero(is_scored & is_kept & ~duplicates)
     matched, merged = candidates, NO_MERGED
     if merge:
-        matched, merged = _merge_equal(items, candidates)
+        matched, merged = merge_equal(items, candidates)
     set_aside = {
         f"{name}_outside_zones": int((~is_scored & is_kept).sum()),
         f"{name}_merged": len(candidates) - len(matched),
@@ -447,18 +459,6 @@ def _build_side(
         copies_rows=copied,
         merged=merged,
     )
-
-
-def _merge_equal(items: ItemArrays, rows: Ints) -> tuple[Ints, Ints]:
-    """The first of each group of equal rows, and (position among these, row) of all others."""
-    keys = _span_keys(items.take(rows))
-    if not has_duplicates(keys):
-        return rows, NO_MERGED
-    is_first = is_first_occurrence(keys)
-    position_of = {key: n for n, key in enumerate(keys.key[is_first].tolist())}
-    others = zip(keys.key[~is_first].tolist(), rows[~is_first].tolist())
-    merged = np.array([(position_of[key], row) for key, row in others], np.int64)
-    return rows[is_first], merged
 
 
 def _find_unplaced(

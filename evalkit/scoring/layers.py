@@ -23,12 +23,11 @@ from collections.abc import (
     Hashable,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalkit.data.batch import EntityArrays, entity_arrays
 from evalkit.data.document import (
@@ -42,56 +41,8 @@ from evalkit.data.document import (
     span_fragments,
 )
 from evalkit.data.text import tokens
-
-# A layer of label maps to what has .get(label, label); see label_maps.LabelMapper.
-Maps = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Items:
-    """The items of a block of documents, document after document.
-
-    counts: the number of items of each document. labels: None where a label map drops the item.
-    spans: objects with start, end and fragments. groups: what items must share to match; None if
-    all are in one group. dropped: the number of labels that are None.
-    """
-
-    counts: list[int]
-    labels: list[Any]
-    spans: list[Any]
-    groups: list[Hashable] | None = field(default=None)
-    dropped: int = 0
-
-
-class SyntheticSpan(NamedTuple):
-    """A span that is no annotation: a token, or all parts of an attribution or relation together.
-
-    parts: the ranges of each part, which are compared one by one.
-    """
-
-    start: int
-    end: int
-    fragments: Fragments = ()
-    parts: tuple[Fragments | None, ...] = ()
-
-
-def _build_items(
-    triples_by_document: Sequence[Sequence[tuple[Any, Any, Hashable]]], *, has_groups: bool = True
-) -> Items:
-    """Items from the (label, span, group) triples of each document."""
-    triples = list(chain.from_iterable(triples_by_document))
-    labels = [label for label, _, _ in triples]
-    return Items(
-        counts=list(map(len, triples_by_document)),
-        labels=labels,
-        spans=[span for _, span, _ in triples],
-        groups=[group for _, _, group in triples] if has_groups else None,
-        dropped=labels.count(None),
-    )
-
-
-def _map_label(maps: Maps, layer: str, label: Any) -> Any:
-    return maps[layer].get(label, label) if layer in maps else label
+from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
+from evalkit.scoring.surfaces import iter_surface_scores, list_surfaces
 
 
 def _entities(documents: Sequence[Document], maps: Maps) -> Items | EntityArrays:
@@ -111,12 +62,12 @@ def _tokens(documents: Sequence[Document], maps: Maps) -> Items:
         words = tokens(document.text) if document.entities else []
         each.append(
             [
-                (_map_label(maps, "entities", entity.label), SyntheticSpan(start, end), None)
+                (map_label(maps, "entities", entity.label), SyntheticSpan(start, end), None)
                 for entity in document.entities or ()
                 for start, end in _overlapping_tokens(words, span_fragments(entity))
             ]
         )
-    return _build_items(each, has_groups=False)
+    return build_items(each, has_groups=False)
 
 
 def _overlapping_tokens(
@@ -135,12 +86,9 @@ def _overlapping_tokens(
 
 
 def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
-    return _build_items(
+    return build_items(
         [
-            [
-                (_map_label(maps, "triggers", e.label), e.trigger, None)
-                for e in document.events or ()
-            ]
+            [(map_label(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
             for document in documents
         ],
         has_groups=False,
@@ -151,10 +99,10 @@ def _realis(documents: Sequence[Document], maps: Maps) -> Items:
     """Each trigger that has a realis, labeled with it; a dropped event type takes its realis
     with it.
     """
-    return _build_items(
+    return build_items(
         [
             [
-                (_with_type(maps, e, _map_label(maps, "realis", e.realis)), e.trigger, None)
+                (_with_type(maps, e, map_label(maps, "realis", e.realis)), e.trigger, None)
                 for e in document.events or ()
                 if e.realis is not None
             ]
@@ -166,12 +114,12 @@ def _realis(documents: Sequence[Document], maps: Maps) -> Items:
 
 def _with_type(maps: Maps, event: Any, label: Any) -> Any:
     """The label; None if the label map drops the event type."""
-    return None if _map_label(maps, "triggers", event.label) is None else label
+    return None if map_label(maps, "triggers", event.label) is None else label
 
 
 def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
     """Each argument, in the group of its event type (Li et al. 2013, section 2)."""
-    return _of_arguments(documents, maps, lambda event: _map_label(maps, "triggers", event.label))
+    return _of_arguments(documents, maps, lambda event: map_label(maps, "triggers", event.label))
 
 
 def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
@@ -179,17 +127,17 @@ def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
     return _of_arguments(
         documents,
         maps,
-        lambda event: (_map_label(maps, "triggers", event.label), span_fragments(event.trigger)),
+        lambda event: (map_label(maps, "triggers", event.label), span_fragments(event.trigger)),
     )
 
 
 def _of_arguments(
     documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]
 ) -> Items:
-    return _build_items(
+    return build_items(
         [
             [
-                (_with_type(maps, e, _map_label(maps, "arguments", a.role)), a, head(e))
+                (_with_type(maps, e, map_label(maps, "arguments", a.role)), a, head(e))
                 for e in document.events or ()
                 for a in e.arguments
             ]
@@ -201,7 +149,7 @@ def _of_arguments(
 # Parts have no map
 def _attributions(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each source, cue and content, labeled as such and in a group of its own."""
-    return _build_items(
+    return build_items(
         [
             [
                 (part, span, part)
@@ -219,7 +167,7 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
     """Each source, cue and content, in the group of its attribution: (document id, index).
     `counting` joins the groups of paired attributions.
     """
-    return _build_items(
+    return build_items(
         [
             [
                 (part, span, (document.id, index))
@@ -235,7 +183,7 @@ def _attached_attributions(documents: Sequence[Document], maps: Maps) -> Items: 
 # Parts have no map
 def _attribution_relations(documents: Sequence[Document], maps: Maps) -> Items:  # noqa: ARG001
     """Each attribution whole."""
-    return _build_items(
+    return build_items(
         [
             [("attribution", _attribution_span(a), None) for a in document.attributions or ()]
             for document in documents
@@ -268,19 +216,19 @@ def _relations(documents: Sequence[Document], maps: Maps) -> Items:
     for document in documents:
         triples = []
         for relation, arguments in zip(document.relations or (), iter_arguments(document)):
-            label = _map_label(maps, "relations", relation.label)
+            label = map_label(maps, "relations", relation.label)
             group = tuple(_label_of_argument(argument, maps) for argument in arguments)
             if any(argument_label is None for _, argument_label in group):
                 label = None
             triples.append((label, span_of_parts(map(argument_fragments, arguments)), group))
         each.append(triples)
-    return _build_items(each)
+    return build_items(each)
 
 
 def _label_of_argument(argument: Any, maps: Maps) -> tuple[str, str | None]:
     """The layer of metrics and the label of an argument of a relation."""
     layer = "triggers" if isinstance(argument, Event) else "entities"
-    return layer, _map_label(maps, layer, argument.label)
+    return layer, map_label(maps, layer, argument.label)
 
 
 def order_symmetric(items: Items, symmetric: Collection[str]) -> Items:
@@ -367,7 +315,8 @@ class Layer:
     the same order. schemes: those that the layer has. grouped_by_cue: groups are attributions, to
     be joined where attributions are paired. has_parts: spans have parts. keeps_equal_items: equal
     items of annotations that are not duplicates are all counted. has_symmetric_labels: the order of
-    the parts does not count under labels that the schema calls symmetric.
+    the parts does not count under labels that the schema calls symmetric. compares_strings: items
+    match if their strings are equal, wherever they are; an item without offsets is its quote.
     """
 
     document_layer: str
@@ -379,6 +328,7 @@ class Layer:
     has_parts: bool = False
     keeps_equal_items: bool = False
     has_symmetric_labels: bool = False
+    compares_strings: bool = False
 
     @property
     def deduplicate(self) -> bool:
@@ -436,11 +386,20 @@ LAYERS = {
         has_symmetric_labels=True,
     ),
     "tokens": Layer("entities", _tokens, _entity_of_each_token, _token_scores, ("strict", "exact")),
+    "surfaces": Layer(
+        "entities",
+        list_surfaces,
+        _entity_of_each,
+        iter_surface_scores,
+        ("strict", "multiset"),
+        keeps_equal_items=True,
+        compares_strings=True,
+    ),
 }
 
 # An unplaced item is unplaced in every layer that is made of such items.
 UNPLACED_DERIVED_LAYERS = {
-    "entities": ("tokens",),
+    "entities": ("tokens", "surfaces"),
     "arguments": ("attached-arguments",),
     "attributions": ("attached-attributions",),
 }
@@ -450,11 +409,13 @@ def iter_unplaced(
     documents: Sequence[Any], name: str, maps: Maps
 ) -> Iterator[tuple[str, Unplaced, str]]:
     """(document id, item, label) of each item of a layer that has no offsets; without those that a
-    label map drops.
+    label map drops, and those that the layer compares by their quote.
     """
     for document in documents:
         for item in document.unplaced:
             if item.layer != name and name not in UNPLACED_DERIVED_LAYERS.get(item.layer, ()):
+                continue
+            if LAYERS[name].compares_strings and item.quote is not None:
                 continue
             label = item.label
             if item.layer in maps:

@@ -9,6 +9,8 @@ given to one-to-one pairs:
     type        overlap, same label         1
     partial     overlap                     1 if the same span, else 1/2
     characters  -                           1 for each character that both sides put under one label
+    multiset    same string, same label     1 (of surfaces: repeated strings
+                                              count as often as they occur)
     boundaries  same spans, same label      1
                 (of relations: the labels
                 of their arguments do not
@@ -45,6 +47,7 @@ SCHEMES = {
     "type": Scheme(same_label=True),
     "characters": Scheme(same_label=True),
     "boundaries": Scheme(same_label=True, same_group=False),
+    "multiset": Scheme(same_label=True),
 }
 
 ALIASES = {

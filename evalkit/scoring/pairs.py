@@ -19,8 +19,9 @@ import numpy as np
 from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Fragments
 from evalkit.errors import InputError
+from evalkit.scoring.block_side import BlockSide
 from evalkit.scoring.columns import Ints, ItemArrays
-from evalkit.scoring.counting import Block, BlockSide
+from evalkit.scoring.counting import Block
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import Metric
 
@@ -118,7 +119,7 @@ def _unmatched_rows(side: BlockSide, taken: Sequence[Ints]) -> list[int]:
 def _text_order_key(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
     number, kind, gold, predicted = found
     first = gold or predicted
-    return number, first and first[1:4], kind, (gold or ())[:1], (predicted or ())[:4]
+    return number, first and first[1:4], kind, (gold or ())[:5], (predicted or ())[:5]
 
 
 class ItemView:
@@ -141,6 +142,7 @@ class ItemView:
         block = block.for_scheme(metric.scheme)
         self.labels, self._texts, self._block, self._scores = labels, texts, block, scores
         self._pieces = block.coding.pieces
+        self._strings = list(block.coding.heads)
         self._merged: dict[
             int, list[int]
         ] = {}  # rows of the prediction that a layer made equal to one that is shown
@@ -180,6 +182,9 @@ class ItemView:
         number = int(columns.document[row])
         shift = int(self._offsets[number])
         start, end = int(columns.start[row]) - shift, int(columns.end[row]) - shift
+        if start == end:  # a string without offsets
+            quote = self._strings[columns.head[row]]
+            return Item(self.labels[columns.label[row]], -1, -1, (), quote, score)
         fragments = tuple((a - shift, b - shift) for a, b in self._pieces[columns.fragments[row]])
         return Item(
             self.labels[columns.label[row]],

@@ -33,7 +33,8 @@ from evalkit.data.schema import ZoneSchema
 from evalkit.scoring.cells import PREDICTED, CellCounter
 from evalkit.scoring.columns import ItemArrayBuilder, ItemArrays, SharedEncoding, combine_keys
 from evalkit.scoring.counting import BlockBuilder, block_from_arrays
-from evalkit.scoring.layers import LAYERS, Items, SyntheticSpan
+from evalkit.scoring.items import Items, SyntheticSpan
+from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.matching import Matching, flatten_groups
 from evalkit.scoring.zones import document_layout
 
