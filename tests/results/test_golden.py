@@ -88,6 +88,8 @@ def test_every_metric_is_offered_once_in_the_order_of_the_layers():
         "relations/type",
         "tokens/strict",
         "tokens/exact",
+        "surfaces/strict",
+        "surfaces/multiset",
     ]
 
 
