@@ -314,12 +314,13 @@ class SpanScoringRun:
             if metric.layer != "entities":
                 raise InputError(
                     f"{metric}: bare spans are scored as entities; expected entities/strict,"
-                    " exact, partial, type or characters"
+                    " exact, partial, type, iou:T or characters"
                 )
         elif metric.layer not in ("entities", "tokens") or metric.scheme == "characters":
             raise InputError(
                 f"{metric}: tags are scored as entities and tokens, and have no characters;"
-                " expected entities/strict, exact, partial or type, or tokens/strict or exact"
+                " expected entities/strict, exact, partial, type or iou:T, or tokens/strict or"
+                " exact"
             )
 
     def _count_metrics(self, *, with_muc: bool) -> list[Counts]:

@@ -29,7 +29,7 @@ from evalkit.analysis.error_kinds import kinds_of_layer
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric, get_scheme
 
 KIND = "kind"  # the feature that needs kinds of error
 ZONE = "zone"
@@ -158,7 +158,7 @@ def split_by_feature(
         [FEATURES[feature](counts) for counts in runs_of_system] for runs_of_system in runs
     )
     parts = _parts_with_items([*tables_a, *tables_b])
-    has_f1 = feature != "label" or SCHEMES[Metric.parse(metric).scheme].same_label
+    has_f1 = feature != "label" or get_scheme(Metric.parse(metric).scheme).same_label
     if average == "macro" and not has_f1:
         return None
     to_ratio = _micro_ratio if average == "micro" else _macro_ratio

@@ -30,7 +30,7 @@ import numpy as np
 from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import RATIO_COUNTS, Counts
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric, get_scheme
 from evalkit.stats.intervals import NOT_ASKED, Resampling, ratios_of
 from evalkit.stats.paired_differences import (
     PairedDifference,
@@ -131,7 +131,7 @@ def compute_difference(
     wins, ties, losses = _win_tie_loss(tables_a, tables_b)
     if average == "micro":
         tables_a, tables_b = _sum_labels(tables_a), _sum_labels(tables_b)
-    scheme = SCHEMES[Metric.parse(runs[0][0].metric).scheme]
+    scheme = get_scheme(Metric.parse(runs[0][0].metric).scheme)
     statistic = F1Statistic(average, average == "micro" or scheme.same_label)
     values_a = [float(statistic.compute(table.sum(axis=0))) for table in tables_a]
     values_b = [float(statistic.compute(table.sum(axis=0))) for table in tables_b]

@@ -18,7 +18,7 @@ from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric, get_scheme
 from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import RATIOS, IntervalTable, Resampling, ratios_of
 
@@ -311,7 +311,7 @@ class MetricScores:
         total_weight = sum(weights)
         means: dict[str, float | None] = {}
         for name in RATIOS:
-            if not rows or (name == "f1" and not SCHEMES[self.metric.scheme].same_label):
+            if not rows or (name == "f1" and not get_scheme(self.metric.scheme).same_label):
                 means[name] = None
             elif not total_weight:
                 means[name] = 0.0

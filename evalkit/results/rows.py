@@ -23,14 +23,13 @@ from typing import Any, NamedTuple
 from evalkit.errors import UnknownNameError, escape_controls
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, TP, TP_HALF
 from evalkit.scoring.columns import Ints
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric, get_scheme
 from evalkit.stats.intervals import NOT_ASKED, RATIOS, IntervalTable
 from evalkit.stats.ratio_intervals import UNDEFINED_RATIO, Interval, wilson
 
 COUNTS = ("tp", "found", "fp", "fn", "predicted", "gold")
-WHOLE_CREDIT_SCHEMES = ("strict", "exact", "type")  # their tp and found are numbers of items
 NO_SHARE = Interval(
-    None, None, "only precision and recall under strict, exact and type are shares of items"
+    None, None, "precision and recall under partial and characters, and F1, are no shares of items"
 )
 
 
@@ -83,11 +82,11 @@ class Row:
     def wilson(self, ratio: str) -> Interval:
         """The Wilson score interval of precision or recall, which assumes independent items.
 
-        Only precision and recall under strict, exact and type are shares of items.
+        F1, and precision and recall under partial and characters, are no shares of items.
         """
         shares = {"precision": (self.tp, self.predicted), "recall": (self.found, self.gold)}
         part, whole = shares.get(ratio, (None, None))
-        has_shares = Metric.parse(self.metric).scheme in WHOLE_CREDIT_SCHEMES
+        has_shares = get_scheme(Metric.parse(self.metric).scheme).counts_items
         if part is None or whole is None or not has_shares:
             return NO_SHARE
         return wilson(part, whole, self.level)
@@ -186,7 +185,7 @@ def build_row(
     # Credits are doubled, so that halves stay whole numbers until the one division.
     found = 2 * int(totals[FOUND]) + int(totals[FOUND_HALF])
     tp = 2 * int(totals[TP]) + int(totals[TP_HALF])
-    has_f1 = average == "micro" or SCHEMES[metric.scheme].same_label
+    has_f1 = average == "micro" or get_scheme(metric.scheme).same_label
     return Row(
         metric=str(metric),
         label=label,

@@ -20,6 +20,7 @@ from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
 from evalkit.results.wording import pluralize
 from evalkit.scoring.metrics import Metric
+from evalkit.scoring.overlap_threshold import IOU, PREFIX
 from evalkit.scoring.span_edges import describe_edges
 from evalkit.stats.intervals import FEW_DOCUMENTS, Resampling
 
@@ -36,6 +37,7 @@ _SCHEME_NOTES = {
     "exact": "exact: equal span, label ignored",
     "partial": "partial: overlap counts a half, label ignored",
     "type": "type: overlap with equal label",
+    IOU: "iou:T: shared ÷ union of characters at least T, with equal label",
     "boundaries": "boundaries: labels of arguments ignored",
     "multiset": "",
 }
@@ -199,18 +201,23 @@ def _entity_tables(
         yield from (_table(builder, rows, metric) for metric in entities)
         return
     yield _table(builder, rows, "entities/strict")
-    schemes = [metric for metric in entities if Metric.parse(metric).scheme in _SCHEME_NOTES]
+    schemes = [metric for metric in entities if _scheme_note(metric) is not None]
     if len(schemes) > 1:
         lines = []
         for metric in schemes:
             row = _average_row(rows, metric, "micro")
             lines.append(builder.line(Metric.parse(metric).scheme, row))
-        names = [Metric.parse(metric).scheme for metric in schemes]
-        notes = [_SCHEME_NOTES[name] for name in names if _SCHEME_NOTES[name]]
+        notes = list(dict.fromkeys(note for metric in schemes if (note := _scheme_note(metric))))
         yield builder.table("Entities by scheme (micro)", lines, ["; ".join(notes)], "scheme")
     for metric in entities:
         if metric not in schemes and metric != "entities/strict":
             yield _table(builder, rows, metric)
+
+
+def _scheme_note(metric: str) -> str | None:
+    """What a scheme compares; None for a scheme with a table of its own."""
+    scheme = Metric.parse(metric).scheme
+    return _SCHEME_NOTES.get(IOU if scheme.startswith(PREFIX) else scheme)
 
 
 def _attribution_tables(

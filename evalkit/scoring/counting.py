@@ -51,7 +51,7 @@ from evalkit.scoring.columns import (
 from evalkit.scoring.items import Maps
 from evalkit.scoring.layers import Layer, iter_unplaced, order_symmetric
 from evalkit.scoring.matching import Matches, Matching
-from evalkit.scoring.metrics import SCHEMES
+from evalkit.scoring.metrics import get_scheme
 from evalkit.scoring.string_units import (
     assign_string_units,
     merge_repeats,
@@ -145,9 +145,9 @@ class Block:
         # memory after its use.
         if self.has_repeats and scheme != "multiset":
             return self.repeat_free
-        if self.as_set and not SCHEMES[scheme].same_group:
+        if self.as_set and not get_scheme(scheme).same_group:
             return self.group_free
-        if self.as_set and not SCHEMES[scheme].same_label:
+        if self.as_set and not get_scheme(scheme).same_label:
             return self.label_free
         return self
 

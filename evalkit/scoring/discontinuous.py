@@ -1,4 +1,6 @@
-"""The largest matching of overlapping spans where some are discontinuous, or have parts."""
+"""The largest matching of overlapping spans where some are discontinuous, or have parts, or where
+the overlap must reach a threshold.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import numpy as np
 from evalkit.data.document import Fragments
 from evalkit.errors import InputError
 from evalkit.scoring.columns import Ints, Parts
+from evalkit.scoring.overlap_threshold import OverlapThreshold
 
 # Between discontinuous spans of one component: more would take minutes.
 MAX_OVERLAPS = 20_000_000
@@ -31,7 +34,9 @@ class ComponentItem(NamedTuple):
 
 
 def match_component(
-    gold: list[ComponentItem], predicted: list[ComponentItem]
+    gold: list[ComponentItem],
+    predicted: list[ComponentItem],
+    threshold: OverlapThreshold | None = None,
 ) -> tuple[list[int], list[int]]:
     """The matched rows of both sides, which are sorted by `sort_key`. Hopcroft-Karp, by scipy."""
     gold_keys = [item.sort_key() for item in gold]
@@ -41,9 +46,11 @@ def match_component(
     # The search begins at the side that sorts first, so that the pairs are the same when the sides
     # are swapped.
     if predicted_keys < gold_keys:
-        predicted_rows, gold_rows = match_component(predicted, gold)
+        predicted_rows, gold_rows = match_component(predicted, gold, threshold)
         return gold_rows, predicted_rows
-    overlaps = _find_overlaps(gold, predicted)
+    if not gold or not predicted:
+        return [], []
+    overlaps = _find_overlaps(gold, predicted, threshold)
     if not len(overlaps):
         return [], []
     if min(len(gold), len(predicted)) == 1:
@@ -61,8 +68,14 @@ def match_component(
     return [gold[n].row for n, _ in matched], [predicted[m].row for _, m in matched]
 
 
-def _find_overlaps(one: Sequence[ComponentItem], other: Sequence[ComponentItem]) -> Ints:
-    """The pairs of indices of spans that share a character; in every part, if they have parts."""
+def _find_overlaps(
+    one: Sequence[ComponentItem],
+    other: Sequence[ComponentItem],
+    threshold: OverlapThreshold | None,
+) -> Ints:
+    """The pairs of indices of spans that share a character; in every part, if they have parts; as
+    many characters as a threshold requires.
+    """
     index, start, end = _flatten_fragments(one)
     other_index, other_start, other_end = _flatten_fragments(other)
     by_start = np.argsort(other_start, kind="stable")
@@ -81,7 +94,15 @@ def _find_overlaps(one: Sequence[ComponentItem], other: Sequence[ComponentItem])
     candidate = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts) + low[fragment]
     is_overlap = other_end[candidate] > start[fragment]
     fragment, candidate = fragment[is_overlap], candidate[is_overlap]
-    pairs = np.unique(np.stack([index[fragment], other_index[candidate]], axis=1), axis=0)
+    overlaps = np.stack([index[fragment], other_index[candidate]], axis=1)
+    pairs, position = np.unique(overlaps, axis=0, return_inverse=True)
+    if threshold is not None:
+        shared_start = np.maximum(start[fragment], other_start[candidate])
+        shared_end = np.minimum(end[fragment], other_end[candidate])
+        shared = np.zeros(len(pairs), np.int64)
+        np.add.at(shared, position.reshape(-1), shared_end - shared_start)
+        length, other_length = _count_characters(one), _count_characters(other)
+        return pairs[threshold.is_reached(shared, length[pairs[:, 0]], other_length[pairs[:, 1]])]
     if not one[0].parts:
         return pairs
     kept = [(n, m) for n, m in pairs.tolist() if _do_parts_overlap(one[n].parts, other[m].parts)]
@@ -93,6 +114,12 @@ def _flatten_fragments(items: Sequence[ComponentItem]) -> tuple[Ints, Ints, Ints
     rows = [(n, start, end) for n, item in enumerate(items) for start, end in item.pieces]
     index, start, end = np.array(rows, np.int64).T
     return index, start, end
+
+
+def _count_characters(items: Sequence[ComponentItem]) -> Ints:
+    """The number of characters of each item."""
+    lengths = [sum(end - start for start, end in item.pieces) for item in items]
+    return np.array(lengths, np.int64)
 
 
 def _do_parts_overlap(one: Parts, other: Parts) -> bool:

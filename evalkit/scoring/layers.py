@@ -42,6 +42,7 @@ from evalkit.data.document import (
 )
 from evalkit.data.text import tokens
 from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
+from evalkit.scoring.overlap_threshold import IOU
 from evalkit.scoring.surfaces import iter_surface_scores, list_surfaces
 
 
@@ -302,7 +303,7 @@ def _parts_of(attribution: Any) -> int:
     return sum(getattr(attribution, part) is not None for part in ATTRIBUTION_PARTS)
 
 
-ALL_SCHEMES = ("strict", "exact", "partial", "type", "characters")
+ALL_SCHEMES = ("strict", "exact", "partial", "type", "characters", IOU)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ are allowed.
 * strict, exact: pairs of equal spans. Under one span the number of pairs is the smaller of the two
   counts, so nothing is searched.
 * type: the largest matching of overlapping items with one label.
+* iou:T: the largest matching of items with one label that reach the overlap threshold: in each
+  connected component of such pairs by scipy's Hopcroft-Karp, since an item that ends first may be
+  needed by a later one.
 * partial: pairs of equal spans first, then the largest matching of overlapping items among the
   rest. Fixing the pairs of equal spans loses nothing, since 1 ≥ ½ + ½.
 
@@ -44,6 +47,7 @@ from evalkit.scoring.columns import (
     group_starts,
 )
 from evalkit.scoring.discontinuous import ComponentItem, match_component
+from evalkit.scoring.overlap_threshold import PREFIX, OverlapThreshold
 
 
 class Pairs(NamedTuple):
@@ -94,6 +98,8 @@ class Matching:
             correct = self._strict
         elif scheme == "exact":
             correct = self._same_span
+        elif scheme.startswith(PREFIX):
+            correct = self._match_above(OverlapThreshold.parse(scheme))
         else:
             correct = self._same_label_overlaps
         if not wrong:
@@ -211,11 +217,48 @@ class Matching:
         pairs = pairs.concat(_pair_stars(line, order, component, is_star, n_gold, rank))
         pairs = pairs.concat(_sweep(line, order, is_swept, n_gold, rank))
         for members in _members(component, is_mixed & is_discontinuous):
-            pairs = pairs.concat(self._match_discontinuous(both, order[members], n_gold))
+            pairs = pairs.concat(self._match_component(both, order[members], n_gold))
         return pairs
 
-    def _match_discontinuous(self, both: ItemArrays, rows: Ints, n_gold: int) -> Pairs:
-        """The largest matching of a component with discontinuous spans, or spans with parts."""
+    def _match_above(self, threshold: OverlapThreshold) -> Pairs:
+        """The largest matching of rows of one group and label that reach an overlap threshold."""
+        if threshold.requires_equality:
+            return self._strict
+        # Imported here: few runs use this scheme.
+        from evalkit.scoring.iou_edges import Spans, find_edges, iter_components, split_simple
+
+        both, order, n_gold = self._both, self._by_label, len(self.gold)
+        if not n_gold or not len(self.predicted):
+            return NO_PAIRS
+        line = flatten_groups(both, both.label, order)
+        begins = _component_starts(line)
+        ends = np.append(begins[1:], len(order))
+        is_discontinuous = _count_true(both.fragments[order] > 0, begins, ends) > 0
+        component = np.repeat(np.arange(len(begins)), ends - begins)
+        pairs = NO_PAIRS
+        for members in _members(component, is_discontinuous):
+            pairs = pairs.concat(self._match_component(both, order[members], n_gold, threshold))
+        rows = np.sort(order[~is_discontinuous[component]])
+        group = combine_keys(both.head, both.label).key
+        spans = Spans(rows, *(each[rows] for each in (both.document, group, both.start, both.end)))
+        is_gold = rows < n_gold
+        edges = find_edges(spans.take(is_gold), spans.take(~is_gold), threshold)
+        simple, others = split_simple(edges, both.start, both.end)
+        pairs = pairs.concat(Pairs(simple.gold, simple.predicted - n_gold))
+        for members in iter_components(others):
+            pairs = pairs.concat(self._match_component(both, members, n_gold, threshold))
+        return pairs
+
+    def _match_component(
+        self,
+        both: ItemArrays,
+        rows: Ints,
+        n_gold: int,
+        threshold: OverlapThreshold | None = None,
+    ) -> Pairs:
+        """The largest matching of a component with discontinuous spans, or spans with parts, or
+        with a threshold.
+        """
         gold: list[ComponentItem] = []
         predicted: list[ComponentItem] = []
         for row in rows.tolist():
@@ -225,7 +268,9 @@ class Matching:
             side = gold if row < n_gold else predicted
             side.append(ComponentItem(pieces, self.parts[shape], rank, row))
         gold_rows, predicted_rows = match_component(
-            sorted(gold, key=ComponentItem.sort_key), sorted(predicted, key=ComponentItem.sort_key)
+            sorted(gold, key=ComponentItem.sort_key),
+            sorted(predicted, key=ComponentItem.sort_key),
+            threshold,
         )
         return Pairs(np.array(gold_rows, np.int64), np.array(predicted_rows, np.int64) - n_gold)
 

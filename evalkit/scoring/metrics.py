@@ -7,6 +7,8 @@ given to one-to-one pairs:
     strict      same span, same label       1
     exact       same span                   1
     type        overlap, same label         1
+    iou:T       shared ÷ union of the       1
+                characters ≥ T, same label
     partial     overlap                     1 if the same span, else 1/2
     characters  -                           1 for each character that both sides put under one label
     multiset    same string, same label     1 (of surfaces: repeated strings
@@ -17,8 +19,8 @@ given to one-to-one pairs:
                 count)
 
 The score is the largest total credit that pairs can have. Two spans overlap if they share at least
-one character. `tri-i` to `arg-c+` are the metrics of TextEE (Huang et al. 2024, section 3);
-`ent_type`, `lenient` and `overlap` are other names of `type`.
+one character. `iou:1` equals strict. `tri-i` to `arg-c+` are the metrics of TextEE (Huang et al.
+2024, section 3); `ent_type`, `lenient` and `overlap` are other names of `type`.
 """
 
 from __future__ import annotations
@@ -28,24 +30,28 @@ from dataclasses import dataclass
 
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.overlap_threshold import IOU, PREFIX, normalize_scheme
 
 
 @dataclass(frozen=True)
 class Scheme:
     """same_label: whether matched items must have the same label. If not, labels have no F1.
-    same_group: whether they must be in one group.
+    same_group: whether they must be in one group. counts_items: whether the credit of a pair is 1,
+    so that true positives are numbers of items.
     """
 
     same_label: bool
     same_group: bool = True
+    counts_items: bool = True
 
 
 SCHEMES = {
     "strict": Scheme(same_label=True),
     "exact": Scheme(same_label=False),
-    "partial": Scheme(same_label=False),
+    "partial": Scheme(same_label=False, counts_items=False),
     "type": Scheme(same_label=True),
-    "characters": Scheme(same_label=True),
+    IOU: Scheme(same_label=True),
+    "characters": Scheme(same_label=True, counts_items=False),
     "boundaries": Scheme(same_label=True, same_group=False),
     "multiset": Scheme(same_label=True),
 }
@@ -94,6 +100,16 @@ DEFAULT_METRICS = (
 )
 
 
+def get_scheme(name: str) -> Scheme:
+    """The scheme of that name; of `iou:T` for each threshold."""
+    return SCHEMES[_table_name(name)]
+
+
+def _table_name(scheme: str) -> str:
+    """The name of a scheme in SCHEMES."""
+    return IOU if scheme.startswith(PREFIX) else scheme
+
+
 @dataclass(frozen=True, order=True)
 class Metric:
     """A layer under a scheme.
@@ -102,6 +118,8 @@ class Metric:
     Metric(layer='triggers', scheme='strict')
     >>> str(Metric.parse("entities"))
     'entities/strict'
+    >>> str(Metric.parse("entities/iou:.50"))
+    'entities/iou:0.5'
     """
 
     layer: str
@@ -124,7 +142,7 @@ class Metric:
         alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
         layer, slash, scheme = alias.partition("/")
         scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
-        if not slash and lowered in SCHEMES:
+        if not slash and _table_name(lowered) in SCHEMES:
             raise InputError(
                 f"invalid metric {quoted_repr(name)}: it is a scheme; write LAYER/{lowered}, such"
                 f" as entities/{lowered}"
@@ -135,13 +153,13 @@ class Metric:
             )
         if layer not in LAYERS:
             raise UnknownNameError("layer", layer, LAYERS, within=name)
-        if slash and scheme not in SCHEMES:
+        if slash and _table_name(scheme) not in SCHEMES:
             raise UnknownNameError("scheme", scheme, SCHEMES, within=name)
-        if scheme and scheme not in LAYERS[layer].schemes:
+        if scheme and _table_name(scheme) not in LAYERS[layer].schemes:
             raise InputError(
                 f"{name}: {layer} offers no {scheme}; it offers {', '.join(LAYERS[layer].schemes)}"
             )
-        return cls(layer, scheme or "strict")
+        return cls(layer, normalize_scheme(scheme or "strict", within=name))
 
     def __str__(self) -> str:
         return f"{self.layer}/{self.scheme}"
@@ -151,8 +169,13 @@ RELATION_PAIR = (Metric("relations", "strict"), Metric("relations", "boundaries"
 
 
 def all_metrics() -> list[Metric]:
-    """All metrics, in the order of LAYERS."""
-    return [Metric(layer, scheme) for layer, known in LAYERS.items() for scheme in known.schemes]
+    """All metrics without a threshold, in the order of LAYERS."""
+    return [
+        Metric(layer, scheme)
+        for layer, known in LAYERS.items()
+        for scheme in known.schemes
+        if scheme != IOU
+    ]
 
 
 def parse_metrics(metrics: str | Iterable[str | Metric]) -> list[Metric]:

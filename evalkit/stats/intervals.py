@@ -16,7 +16,7 @@ import numpy as np
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.metrics import SCHEMES, Metric
+from evalkit.scoring.metrics import Metric, get_scheme
 from evalkit.stats.grouped_samples import GroupedSamples, sample_groups
 from evalkit.stats.mover import MoverSum
 from evalkit.stats.ratio_intervals import (
@@ -157,7 +157,7 @@ class _RowIntervals:
         self._resampling = resampling
         self._level = resampling.level
         self._unit = resampling.unit
-        self._has_label_f1 = SCHEMES[Metric.parse(counts.metric).scheme].same_label
+        self._has_label_f1 = get_scheme(Metric.parse(counts.metric).scheme).same_label
 
     def of_row(self, label: str | None, average: str | None) -> Mapping[str, Interval]:
         """The interval of each ratio of a row; empty if the row has none."""

@@ -18,6 +18,16 @@ def characters(ranges):
     return {position for start, end in ranges for position in range(start, end)}
 
 
+def iou(ranges, other_ranges):
+    """Shared characters ÷ characters of the union."""
+    one, other = characters(ranges), characters(other_ranges)
+    return Fraction(len(one & other), len(one | other))
+
+
+def threshold(scheme):
+    return Fraction(scheme.removeprefix("iou:"))
+
+
 def credit(gold, predicted, scheme):
     """What a pair is worth; 0 for one that may not be made."""
     if gold[2] != predicted[2]:
@@ -33,6 +43,8 @@ def credit(gold, predicted, scheme):
         return Fraction(same_span)
     if scheme == "type":
         return Fraction(overlap and same_label)
+    if scheme.startswith("iou:"):
+        return Fraction(overlap and same_label and iou(gold[1], predicted[1]) >= threshold(scheme))
     return Fraction(1) if same_span else HALF if overlap else Fraction(0)
 
 
@@ -164,6 +176,15 @@ SET_LAYERS = ("triggers", "arguments", "attached-arguments")
 PARTS = ("source", "cue", "content")
 LABEL_SCHEMES = ("strict", "type", "characters")
 SCHEMES = ("strict", "exact", "type", "partial", "characters")
+IOU_LAYERS = (
+    "entities",
+    "triggers",
+    "arguments",
+    "attached-arguments",
+    "realis",
+    "attributions",
+    "attached-attributions",
+)
 SCHEMES_OF = dict.fromkeys(LAYERS, SCHEMES) | {
     "tokens": ("strict", "exact"),
     "attribution-relations": ("strict", "type"),
@@ -416,6 +437,7 @@ def count_document(metric, gold, predicted, scored=None, maps=({}, {})):
     `scored` are the characters of the scored zones, None for all.
     """
     layer, scheme = metric.split("/")
+    has_labels = scheme in LABEL_SCHEMES or scheme.startswith("iou:")
     one, other, again, nowhere = compared_items(metric, gold, predicted, scored, maps)
     labels = sorted(
         {item.label for item in [*one, *other, *again]} | {label for label, _ in nowhere}
@@ -446,10 +468,8 @@ def count_document(metric, gold, predicted, scored=None, maps=({}, {})):
             + sum(item.label == label for item in again)
             + sum(found == label for found, _ in nowhere)
         )
-        each[label] = Counts(
-            credit_of(mine, theirs) if scheme in LABEL_SCHEMES else None, many, len(mine)
-        )
-    if scheme in LABEL_SCHEMES:
+        each[label] = Counts(credit_of(mine, theirs) if has_labels else None, many, len(mine))
+    if has_labels:
         return DocumentCounts(add_up(each.values()), each)
     return DocumentCounts(
         Counts(credit_of(one, other), len(other) + len(again) + len(nowhere), len(one)), each

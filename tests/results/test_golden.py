@@ -388,7 +388,8 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
             lambda: score_tags([[]], [[]], metrics="tri-c"),
             (
                 "triggers/strict: tags are scored as entities and tokens, and have no characters;"
-                " expected entities/strict, exact, partial or type, or tokens/strict or exact"
+                " expected entities/strict, exact, partial, type or iou:T, or tokens/strict or"
+                " exact"
             ),
         ),
     ],
