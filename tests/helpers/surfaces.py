@@ -71,7 +71,7 @@ def normalize(text, normalization):
 
 
 def normalize_answer(s):
-    """The rule of universal-ner, src/eval/evaluate.py (commit of August 2023)."""
+    """The rule of universal-ner, src/eval/evaluate.py."""
     lowered = s.lower()
     kept = "".join(character for character in lowered if character not in set(string.punctuation))
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
