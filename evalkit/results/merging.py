@@ -11,7 +11,7 @@ from evalkit.errors import InputError, quoted_repr
 from evalkit.results.metadata import LayerPresence, ScoredOptions, merge_metadata
 from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts, merge_counts
-from evalkit.scoring.digest import CorpusDigests
+from evalkit.scoring.digest import DIGEST_RANGE, CorpusDigests
 from evalkit.scoring.layers import LAYERS
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.stats.intervals import Resampling, choose_units
@@ -154,5 +154,5 @@ def _merge_digests(shards: Sequence[Result]) -> CorpusDigests | None:
     for shard in shards:
         if shard.digests is not None:
             for layer, total in shard.digests.sums.items():
-                sums[layer] = (sums.get(layer, 0) + total) % 2**256
+                sums[layer] = (sums.get(layer, 0) + total) % DIGEST_RANGE
     return CorpusDigests(first.schema, sums)

@@ -137,7 +137,7 @@ def _encode_counts(counts: Counts, order: UnitOrder) -> dict[str, Any]:
 def _digests_to_json(digests: CorpusDigests | None) -> dict[str, Any] | None:
     if digests is None:
         return None
-    documents = {layer: f"{total:064x}" for layer, total in sorted(digests.sums.items())}
+    documents = {layer: f"{total:032x}" for layer, total in sorted(digests.sums.items())}
     return {"schema": digests.schema, "documents": documents}
 
 
@@ -197,7 +197,8 @@ class DigestsRead(msgspec.Struct):
     """The digests of a result."""
 
     schema: str
-    documents: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]
+    # 64 digits: of results that were saved when documents were hashed with sha256
+    documents: dict[str, Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})$")]]
 
 
 class ResultRead(ResultMetadata, kw_only=True):
