@@ -11,6 +11,7 @@ from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
 from evalkit.data.document import Document
 from evalkit.errors import InputError, quoted_repr
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
+from evalkit.formats.quoted_entities import WITHOUT_OFFSETS
 from evalkit.results.metadata import LayerPresence
 from evalkit.scoring.span_edges import SpanEdges
 
@@ -66,10 +67,7 @@ class AnnotatedLayers:
         """Add the zones of gold. Raises InputError for a failure or unplaced items."""
         for document in gold:
             if document.failure is not None or document.unplaced:
-                raise InputError(
-                    f"document {quoted_repr(document.id)}: gold has a failure or unplaced"
-                    " items, which only predictions can have"
-                )
+                raise InputError(_invalid_gold(document))
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones)
 
@@ -107,3 +105,14 @@ class AnnotatedLayers:
             missing_layers=dict(sorted(self.missing_layers.items())),
             has_failures=self.has_failures,
         )
+
+
+def _invalid_gold(document: Document) -> str:
+    """The message about gold with a failure or with unplaced items."""
+    where = f"document {quoted_repr(document.id)}"
+    if any(item.reason == WITHOUT_OFFSETS for item in document.unplaced):
+        return (
+            f"{where}: gold has entities without offsets: give start and end, or read it with"
+            " ground=true, such as jsonl:FILE?ground=true"
+        )
+    return f"{where}: gold has a failure or unplaced items, which only predictions can have"

@@ -15,7 +15,7 @@ import msgspec
 from evalkit.data.document import Document, Entity
 from evalkit.errors import DocumentError, InputError, quoted_repr
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.jsonl import DocumentLine, document_of
+from evalkit.formats.jsonl import QuotedDocumentLine, document_of
 
 EXPECTED = 'a Document, a dict with "text", or (text, {"entities": [(start, end, label)]})'
 
@@ -64,7 +64,7 @@ def _document_from_dict(example: Mapping[str, Any], id: str, location: str) -> D
                 items.append(span)
         fields["entities"] = items
     try:
-        return document_of(msgspec.convert(fields, DocumentLine))
+        return document_of(msgspec.convert(fields, QuotedDocumentLine))
     except (DocumentError, msgspec.ValidationError) as error:
         message = str(error).replace("`", "'")
         raise InputError(f"{location}: {message}") from None

@@ -7,6 +7,10 @@ and a byte order mark are skipped. Unknown keys are refused: put other data into
 
 **Reading options**, for files of other programs: `offset_unit`, `first_offset`, `end_offset`,
 `newlines`, `unicode_form`; see "Offsets in other units".
+
+**Entities without offsets**, `{"label": "PER", "text": "Ada"}`, are unplaced items of a prediction:
+they count in `surfaces`, and are wrong in the layers of spans. With `ground=true` their texts are
+searched in the document.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ from evalkit.files import open_input, replace_file
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_plain import CHUNK_SIZE, MAX_OTHER_CHUNKS, decode_plain_lines
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
+from evalkit.formats.quoted_entities import ground_quotes_of, has_quotes, take_quotes
+from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults
 
 T = TypeVar("T")
@@ -80,6 +86,18 @@ AttributionLine = line_class(
     source=SpanLine | None,
     source_name=SpanLine | None,
 )
+# An entity may have no offsets: see evalkit.formats.quoted_entities.
+QuotedEntityLine = msgspec.defstruct(
+    "Entity",
+    [
+        ("start", int | msgspec.UnsetType, msgspec.UNSET),
+        ("end", int | msgspec.UnsetType, msgspec.UNSET),
+    ],
+    bases=(EntityLine,),
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
+)
 RelationLine = line_class(Relation)
 DocumentLine = line_class(
     Document,
@@ -88,35 +106,64 @@ DocumentLine = line_class(
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
 )
+# The line of a JSONL file: its entities may have no offsets
+QuotedDocumentLine: type[Any] = msgspec.defstruct(
+    "Document",
+    [("entities", tuple[QuotedEntityLine, ...] | None, None)],  # type: ignore[valid-type]
+    bases=(DocumentLine,),
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+)
 UncheckedZonesLine: type[Any] = msgspec.defstruct(
     "Document",
     [("zones", tuple[line_class(Zone), ...], ())],  # type: ignore[misc]
-    bases=(DocumentLine,),
+    bases=(QuotedDocumentLine,),
     forbid_unknown_fields=True,
 )
 
 
 def read(
     path: Path,
-    _conversion: ConversionReport | None = None,
+    conversion: ConversionReport | None = None,
     *,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
     end_offset: str = "exclusive",
     newlines: str = "as-is",
     unicode_form: str = "as-is",
+    ground: bool | str = False,
 ) -> DocumentResults:
     """Yields (file:line, Document or LoadError) for each document.
 
     Raises UnknownNameError for an unknown value of an option.
     """
     reading = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    if reading.is_default:
+    is_grounded = parse_bool("ground", ground)
+    if reading.is_default and not is_grounded:
         yield from _read_chunks(path)
         return
     for number, line in iter_lines(path, UncheckedZonesLine):
         position = f"{path}:{number}"
-        yield position, _convert_line(line, position, reading)
+        placed = _ground_line(line, position, conversion) if is_grounded else line
+        yield position, _convert_line(placed, position, None if reading.is_default else reading)
+
+
+def _ground_line(line: Any, position: str, conversion: ConversionReport | None) -> Any:
+    """The decoded line with offsets for all entities, which are counted; LoadError if invalid."""
+    if isinstance(line, LoadError) or not has_quotes(line):
+        return line
+    try:
+        grounded = ground_quotes_of(line)
+    except DocumentError as error:
+        return LoadError([f"{position}: {error}"])
+    conversion = ConversionReport() if conversion is None else conversion
+    if grounded.found:
+        name = "entities without offsets that were found in the text"
+        conversion.repaired.add(name, position, grounded.found)
+    if grounded.absent:
+        name = "entities without offsets that are not in the text (unplaced)"
+        conversion.skipped.add(name, position, grounded.absent)
+    return grounded.line
 
 
 def _read_chunks(path: Path) -> DocumentResults:
@@ -124,7 +171,7 @@ def _read_chunks(path: Path) -> DocumentResults:
 
     Chunks of plain lines are decoded at once, others line by line.
     """
-    lines = LineDecoder(path, DocumentLine)
+    lines = LineDecoder(path, QuotedDocumentLine)
     prefix = f"{path}:"  # writing a path takes as long as decoding three entities
     first_number = 1
     other_chunks = 0  # in a row
@@ -156,7 +203,11 @@ def _convert_line(
     if isinstance(line, LoadError):
         return line
     try:
-        return document_of(line if reading is None else convert_offsets(line, reading))
+        if reading is not None:
+            if has_quotes(line):
+                line = take_quotes(line)
+            line = convert_offsets(line, reading)
+        return document_of(line)
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
 
@@ -166,7 +217,8 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     for _, line in iter_lines(path, UncheckedZonesLine):
         if not isinstance(line, LoadError):
             for _, _, _, span in iter_spans(line):
-                if getattr(span, "text", None) is not None:
+                has_offsets = span.start is not msgspec.UNSET and span.end is not msgspec.UNSET
+                if has_offsets and getattr(span, "text", None) is not None:
                     yield line.text, span.start, span.end, span.text
 
 
@@ -199,6 +251,8 @@ def _convert_span(span: Any, offsets: Offsets) -> None:
 
 def document_of(line: Any) -> Document:
     """The document of a decoded line. Raises DocumentError if it or a surface form is invalid."""
+    if isinstance(line, QuotedDocumentLine) and has_quotes(line):
+        line = take_quotes(line)
     document = public(line, Document)
     text = document.text
     for layer, index, field, span in iter_spans(line):

@@ -18,7 +18,7 @@ from evalkit.errors import DocumentError, LoadError
 from evalkit.files import COMPRESSED_SUFFIXES, open_input
 from evalkit.formats.jsonl import (
     LINE_ERRORS,
-    DocumentLine,
+    QuotedDocumentLine,
     decode_line,
     document_of,
     is_blank,
@@ -179,15 +179,13 @@ class JsonlBatchReader:
     """
 
     def __init__(self, path: Path, start: int = 0, end: int = -1) -> None:
-        """Opens the file.
-
-        `start`, `end`: the byte offsets of the first line and of the end of the last line; -1 is
+        """`start`, `end`: the byte offsets of the first line and of the end of the last one; -1 is
         the end of the file.
         """
         self._path = path
         self._file = open_input(path)
         self._plain = msgspec.json.Decoder(PlainLine)
-        self._decoder = msgspec.json.Decoder(DocumentLine)
+        self._decoder = msgspec.json.Decoder(QuotedDocumentLine)
         self._encoder = msgspec.json.Encoder()
         self._rich = 0  # chunks in a row that were not plain
         self._not_scanned = 0  # chunks in a row that could not be scanned
@@ -407,7 +405,8 @@ def _is_valid_plain(document: Any) -> bool:
     most = len(text)
     for entity in document.entities or ():
         start, end, surface = entity.start, entity.end, entity.text
-        if not 0 <= start < end <= most or (surface is not None and surface != text[start:end]):
+        is_inside = type(start) is type(end) is int and 0 <= start < end <= most
+        if not is_inside or (surface is not None and surface != text[start:end]):
             return False
         if entity.fragments or not entity.label or entity.id is not None:
             return _has_unique_ids(document)

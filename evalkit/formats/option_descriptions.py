@@ -19,6 +19,9 @@ SHARED = {
     "align_with": "Corpus of the same documents; tokens are split at its annotations, too.",
 }
 OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
+    "jsonl": {
+        "ground": "Whether to search the texts of entities without offsets in the document.",
+    },
     "conll": {
         "token_column": "Column of the token, from 0; negative from the end.",
         "tag_column": "Column of the tag, from 0; negative from the end.",

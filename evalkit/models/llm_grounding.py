@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.data.document import Argument, Attribution, Document, Entity, Event, Span, Unplaced
+from evalkit.data.grounding import Grounding, Quote, count_outcomes, ground_quotes
 from evalkit.data.text import sentences
-from evalkit.models.grounding import Grounding, Quote, count_outcomes, ground_quotes
 from evalkit.models.llm_json import DuplicateKeys
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.python_function import UNLABELED

@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from benchmarks.measure import measure_cpu
 
-from evalkit.models.grounding import Quote, count_outcomes, ground_quotes
+from evalkit.data.grounding import Quote, count_outcomes, ground_quotes
 
 MAX_GROWTH = 2.3  # time(2n)/time(n)
 LENGTHS = (250_000, 500_000, 1_000_000)

@@ -277,6 +277,7 @@ OTHER_VALUES = {
     "end_offset": "inclusive",
     "newlines": "lf",
     "first_offset": "1",
+    "ground": "true",
     "unicode_form": "NFC",
     "tagging": "IOB1",
     "repair": "conlleval",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.models.grounding import (
+from evalkit.data.grounding import (
     MAX_CANDIDATES,
     Grounding,
     Quote,
