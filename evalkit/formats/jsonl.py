@@ -9,8 +9,8 @@ and a byte order mark are skipped. Unknown keys are refused: put other data into
 `newlines`, `unicode_form`; see "Offsets in other units".
 
 **Entities without offsets**, `{"label": "PER", "text": "Ada"}`, are unplaced items of a prediction:
-they count in `surfaces`, and are wrong in the layers of spans. With `ground=true` their texts are
-searched in the document.
+they count in `surfaces`, and are wrong in the layers of spans. With `ground=true` (the reading
+option `ground`) their texts are searched in the document.
 """
 
 from __future__ import annotations
