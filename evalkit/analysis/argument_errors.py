@@ -32,7 +32,13 @@ from typing import Any, NamedTuple
 
 from evalkit.analysis.span_comparison import compare_spans
 from evalkit.data.document import Fragments
-from evalkit.scoring.assignment import Edge, Indices, TooManyEdgesError, choose_pairs
+from evalkit.scoring.assignment import (
+    Edge,
+    Indices,
+    TooManyEdgesError,
+    choose_one_by_one,
+    choose_pairs,
+)
 from evalkit.scoring.attribution_pairing import count_shared
 
 # The places of an edge's vector, after the pairs that are certain; then shared characters
@@ -326,18 +332,7 @@ def _choose_one_by_one(
     are free.
     """
     edges = {(g, p): _build_edge(gold[g], predicted[p], kind) for (g, p), kind in kinds.items()}
-    ranked = sorted(
-        edges, key=lambda pair: ([-value for value in edges[pair].vector], edges[pair].key)
-    )
-    chosen: dict[Indices, str] = {}
-    taken_gold: set[int] = set()
-    taken_predicted: set[int] = set()
-    for g, p in ranked:
-        if g not in taken_gold and p not in taken_predicted:
-            chosen[g, p] = kinds[g, p]
-            taken_gold.add(g)
-            taken_predicted.add(p)
-    return chosen
+    return {pair: kinds[pair] for pair in choose_one_by_one(edges)}
 
 
 # What the kinds cost

@@ -21,7 +21,7 @@ from evalkit.data.text import sentence_index_at, sentences
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.pairs import Item, ItemView
+from evalkit.scoring.pairs import Item, ItemArgument, ItemView
 
 CONTEXT_LENGTH = 40  # code points on either side of an item
 
@@ -88,8 +88,24 @@ def item_to_json(item: Item, *, text: bool) -> dict[str, Any]:
         "fragments": [list(fragment) for fragment in item.fragments],
         "surface": item.text if text and item.text else None,
     }
+    for name, argument in zip(("head", "tail"), item.arguments):
+        fields[name] = _argument_to_json(argument, text=text)
     if not text:
         fields["surface_hash"] = hash_surface(item.text) if item.text else None
+    return fields
+
+
+def _argument_to_json(argument: ItemArgument, *, text: bool) -> dict[str, Any]:
+    """The head or the tail of a relation as JSON values."""
+    fields: dict[str, Any] = {
+        "label": argument.label,
+        "start": argument.start,
+        "end": argument.end,
+        "fragments": [list(fragment) for fragment in argument.fragments],
+        "surface": argument.text if text else None,
+    }
+    if not text:
+        fields["surface_hash"] = hash_surface(argument.text) if argument.text else None
     return fields
 
 

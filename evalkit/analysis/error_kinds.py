@@ -50,7 +50,9 @@ ERROR_KINDS = (*PAIR_KINDS[1:], "missed", "spurious", "duplicate", "unplaced")
 KINDS = (PAIR_KINDS[CORRECT], *ERROR_KINDS)
 # Kinds of pairs that only attached arguments and attached attributions have
 ATTACHED_KINDS = ("event", "role", "span", "role+span", "attachment", "wrong place")
-ALL_KINDS = (*KINDS, *ATTACHED_KINDS)
+# Kinds of pairs that only relations have
+RELATION_KINDS = ("argument label", "direction", "argument span")
+ALL_KINDS = (*KINDS, *ATTACHED_KINDS, *RELATION_KINDS)
 _KINDS_OF_LAYERS = {
     "attached-arguments": (
         "correct",
@@ -68,6 +70,7 @@ _KINDS_OF_LAYERS = {
         "duplicate",
         "unplaced",
     ),
+    "relations": ("correct", "label", *RELATION_KINDS, "missed", "spurious", "unplaced"),
 }
 MISSED, SPURIOUS, DUPLICATE, UNPLACED = range(4, 8)
 PREDICTED_ONLY = frozenset({"spurious", "duplicate", "unplaced"})

@@ -232,7 +232,8 @@ def _group_by_prediction(errors: Iterable[ErrorItem]) -> dict[_Key, list[ErrorIt
 def _key(item: Item) -> _Key:
     """What equal items have in common; for an unplaced item, its text too."""
     text = item.text if item.start < 0 else ""
-    return item.label, item.start, item.end, item.fragments, text
+    arguments = [(argument[1:4], argument.label or "") for argument in item.arguments]
+    return item.label, item.start, item.end, item.fragments, text, tuple(arguments)
 
 
 def _error_key(error: ErrorItem) -> _Key:

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalkit.analysis.document_errors import DocumentErrors, ScoredPassage, scored_passages
 from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
-from evalkit.analysis.error_items import ErrorBlock, ErrorItem
+from evalkit.analysis.error_items import ErrorBlock, ErrorItem, ItemOutcome
 from evalkit.analysis.error_kinds import FAILED, MISSING, NO_DETAIL
 from evalkit.data.batch import DocumentBatch, Vocabulary
 from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS, find_attached_outcomes
@@ -21,7 +21,8 @@ from evalkit.evaluation.document_counter import (
     make_block_builder,
 )
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
-from evalkit.scoring.counting import BlockBuilder
+from evalkit.evaluation.relation_errors import find_relation_outcomes
+from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.layers import LAYERS, iter_unplaced
 from evalkit.scoring.metrics import Metric
 
@@ -121,9 +122,16 @@ def _make_error_block(
         documents=(gold, predicted),
         unplaced=[item for _, item, _ in iter_unplaced(predicted, layer, task.mapping.predicted)],
         failures=np.array([failures.get(document.id, NO_DETAIL) for document in gold], np.int64),
-        outcomes=(
-            find_attached_outcomes(task, builder, block, failures)
-            if layer in ATTACHED_LAYERS
-            else None
-        ),
+        outcomes=_find_outcomes(task, builder, block, failures),
     )
+
+
+def _find_outcomes(
+    task: ScoringTask, builder: BlockBuilder, block: Block, failures: dict[str, int]
+) -> list[ItemOutcome] | None:
+    """The outcomes of all placed items of a block; None if pairs of spans show them."""
+    if builder.name == "relations":
+        return find_relation_outcomes(builder, block)
+    if builder.name in ATTACHED_LAYERS:
+        return find_attached_outcomes(task, builder, block, failures)
+    return None

@@ -178,12 +178,14 @@ class _DocumentViewer:
         return [("Predictions that are not in the text", lines)]
 
     def _annotation_lists(self, document: DocumentErrors) -> list[tuple[str, list[str]]]:
-        """Events and attributions of both sides, in the order of the text."""
+        """Events, attributions and relations of both sides, in the order of the text."""
         lists = []
         if set(EVENT_LAYERS) & set(self._layers):
             lists.append(("Events", list(self._event_lines(document))))
         if set(ATTRIBUTION_LAYERS) & set(self._layers):
             lists.append(("Attributions", list(self._attribution_lines(document))))
+        if "relations" in self._layers:
+            lists.append(("Relations", list(self._relation_lines(document))))
         return lists
 
     def _item_lists(self, document: DocumentErrors) -> list[tuple[str, list[str]]]:
@@ -247,6 +249,15 @@ class _DocumentViewer:
                 if is_scored:
                     anchor = attribution.cue or attribution.content
                     lines.append(((anchor.start, anchor.end, side), "; ".join(parts)))
+        yield from _name_sides(lines)
+
+    def _relation_lines(self, document: DocumentErrors) -> Iterator[str]:
+        lines: list[tuple[Any, str]] = []
+        for item in document.items.get("relations", ()):
+            for side, shown in ((0, item.gold), (1, item.predicted)):
+                if shown is not None and shown.start >= 0:
+                    line = f"{describe_item(shown, self._policy)}{_in_brackets(item.kind)}"
+                    lines.append(((shown.start, shown.end, side), line))
         yield from _name_sides(lines)
 
     def _show(self, document: DocumentErrors, span: Any) -> str:

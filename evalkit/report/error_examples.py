@@ -12,7 +12,7 @@ from evalkit.analysis.error_items import ErrorItem, hash_surface
 from evalkit.errors import shorten
 from evalkit.report.marked_text import class_of_kind, escape_text, mark_context
 from evalkit.results.error_analysis import ErrorAnalysis
-from evalkit.results.error_numbers import MEANINGS
+from evalkit.results.error_numbers import explain_kind
 from evalkit.scoring.pairs import Item
 
 OPEN_EXAMPLES = 5  # of a kind that are shown at once
@@ -67,9 +67,8 @@ def build_examples(analysis: ErrorAnalysis, policy: TextPolicy, most: int) -> li
         if lines:
             count = f"{len(lines):,} of {n:,}" if len(lines) < n else f"{n:,}"
             first, others = lines[:OPEN_EXAMPLES], lines[OPEN_EXAMPLES:]
-            groups.append(
-                ExampleGroup(kind, class_of_kind(kind), MEANINGS[kind], count, first, others)
-            )
+            meaning = explain_kind(kind, analysis.layer)
+            groups.append(ExampleGroup(kind, class_of_kind(kind), meaning, count, first, others))
     return groups
 
 
@@ -109,6 +108,8 @@ def describe_item(item: Item | None, policy: TextPolicy) -> str:
     """Label, surface form, offsets and score of an item; empty for None."""
     if item is None:
         return ""
+    if item.arguments:
+        return _describe_relation(item, policy)
     parts = [shorten(item.label), policy.show_surface(item.text)]
     if item.start >= 0:
         spans = item.fragments or ((item.start, item.end),)
@@ -117,6 +118,20 @@ def describe_item(item: Item | None, policy: TextPolicy) -> str:
     if item.score is not None:
         parts.append(f"score {item.score:.2f}")
     return " ".join(filter(None, parts))
+
+
+def _describe_relation(item: Item, policy: TextPolicy) -> str:
+    """Label, arguments and score of a relation."""
+    arguments = []
+    for argument in item.arguments:
+        words = [
+            shorten(argument.label or ""),
+            policy.show_surface(argument.text),
+            f"{argument.start}–{argument.end}",
+        ]
+        arguments.append(" ".join(filter(None, words)))
+    shown = f"{shorten(item.label)}: {' → '.join(arguments)}"
+    return shown if item.score is None else f"{shown} score {item.score:.2f}"
 
 
 def _describe_error(item: ErrorItem, policy: TextPolicy) -> str:

@@ -102,7 +102,7 @@ def build_losses(analysis: ErrorAnalysis) -> LossView | None:
             code = class_of_kind(gain.kind)
             segments.append(_segment(key, gain.kind, code, position, width))
             position += width
-        lines.append(_loss_line(key, gain))
+        lines.append(_loss_line(key, gain, analysis.layer))
     parts = [f"{segment.name} {segment.text}" for segment in segments]
     resampling = analysis.resampling
     intervals = [(name_gain(gain), gain.interval) for gain in analysis.gains if gain.gain]
@@ -134,7 +134,7 @@ def _segment(key: str, name: str, code: str, start: float, width: float) -> Segm
     )
 
 
-def _loss_line(key: str, gain: Gain) -> LossLine:
+def _loss_line(key: str, gain: Gain, layer: str) -> LossLine:
     return LossLine(
         key,
         gain.detail or gain.kind,
@@ -144,7 +144,7 @@ def _loss_line(key: str, gain: Gain) -> LossLine:
         DEFAULT_FORMAT.format(gain.loss),
         DEFAULT_FORMAT.format_signed(gain.gain),
         format_signed_interval(gain.interval),
-        explain_gain(gain),
+        explain_gain(gain, layer),
     )
 
 

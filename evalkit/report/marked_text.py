@@ -31,7 +31,7 @@ KIND_CLASSES = {
     "duplicate": "d",
     "unplaced": "u",
 }
-# Kinds of attached arguments and attributions look like the kind that they resemble most.
+# Kinds of attached arguments, attributions and relations look like the one that they resemble most.
 _SIMILAR_KINDS = {
     "event": "unplaced",
     "role": "label",
@@ -39,6 +39,9 @@ _SIMILAR_KINDS = {
     "role+span": "label+boundary",
     "attachment": "duplicate",
     "wrong place": "label+boundary",
+    "argument label": "label+boundary",
+    "direction": "duplicate",
+    "argument span": "boundary",
 }
 
 

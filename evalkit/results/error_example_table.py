@@ -94,8 +94,15 @@ def _locate(item: ErrorItem, length: int, *, with_document: bool) -> str:
 def _show_label(item: Item | None, length: int) -> str:
     if item is None:
         return "–"
-    label = shorten(escape_controls(item.label), length)
+    label = shorten(escape_controls(name_item(item)), length)
     return label if item.score is None else f"{label} ({item.score:.2f})"
+
+
+def name_item(item: Item) -> str:
+    """The label of an item; of a relation, with the labels of its arguments."""
+    if not item.arguments:
+        return item.label
+    return f"{item.label}: {' → '.join(argument.label or '' for argument in item.arguments)}"
 
 
 def _add_offsets(
@@ -120,8 +127,12 @@ def _show_both(gold: str, predicted: str) -> str:
 def _show_offsets(item: Item | None) -> str:
     if item is None or item.start < 0:
         return ""
-    spans = item.fragments or ((item.start, item.end),)
-    shown = ", ".join(f"{start}–{end}" for start, end in spans[:3])
+    separator = ", "
+    spans: Sequence[tuple[int, int]] = item.fragments or ((item.start, item.end),)
+    if item.arguments:
+        separator = " → "
+        spans = [(argument.start, argument.end) for argument in item.arguments]
+    shown = separator.join(f"{start}–{end}" for start, end in spans[:3])
     return f"{shown}, …" if len(spans) > 3 else shown
 
 
@@ -198,13 +209,23 @@ def _marks(item: ErrorItem) -> list[tuple[int, str]]:
     """(offset, bracket) in order: gold in [], the prediction in {} where it has another span."""
     marks = []
     gold, predicted = item.gold, item.predicted
-    if gold is not None:
-        marks += [(gold.start, 1, "["), (gold.end, 0, "]")]
+    gold_spans = [] if gold is None else _marked_spans(gold)
+    for start, end in gold_spans:
+        marks += [(start, 1, "["), (end, 0, "]")]
     if predicted is not None and predicted.start >= 0 and not _has_same_span(gold, predicted):
         opening, closing = ("{", "}") if gold is not None else ("[", "]")
-        marks += [(predicted.start, 1, opening), (predicted.end, 0, closing)]
+        for start, end in _marked_spans(predicted):
+            if not predicted.arguments or (start, end) not in gold_spans:
+                marks += [(start, 1, opening), (end, 0, closing)]
     # Where two begin at one place, the longer one is opened first.
     return [(at, mark) for at, _, mark in sorted(marks)]
+
+
+def _marked_spans(item: Item) -> list[tuple[int, int]]:
+    """The range of an item; of a relation, those of its arguments."""
+    if not item.arguments:
+        return [(item.start, item.end)]
+    return sorted({(argument.start, argument.end) for argument in item.arguments})
 
 
 def _has_two_spans(item: ErrorItem) -> bool:

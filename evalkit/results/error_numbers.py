@@ -15,7 +15,7 @@ from evalkit.analysis.error_kinds import ALL_KINDS
 from evalkit.results.wording import pluralize
 
 # Kinds of pairs with the same span
-SAME_SPAN_KINDS = ("correct", "label", "event", "role", "attachment")
+SAME_SPAN_KINDS = ("correct", "label", "event", "role", "attachment", "argument label")
 # Kinds of items that are in no pair, and cost half as much as a pair
 UNPAIRED_KINDS = ("missed", "spurious", "duplicate", "unplaced")
 
@@ -34,7 +34,12 @@ MEANINGS = {
     "attachment": "right role and span, at another event",
     "wrong place": "no character of the gold part",
     "missed event": "gold event without a prediction",
+    "argument label": "right label and spans, wrong label of an argument",
+    "direction": "head and tail are exchanged",
+    "argument span": "right label, wrong span of an argument that overlaps",
 }
+# Of relations, where the words above do not fit
+RELATION_MEANINGS = {"label": "right arguments, wrong label"}
 DETAIL_MEANINGS = {
     "too short": "a part of the gold span",
     "too long": "contains the gold span",
@@ -51,6 +56,10 @@ DETAIL_MEANINGS = {
     "missed event": "gold's event is missed, too",
     "with its event": "the event is missed or spurious, too",
     "with its attribution": "the attribution is missed or spurious, too",
+    "head": "of the head",
+    "tail": "of the tail",
+    "head and tail": "of both arguments",
+    "with its arguments": "an argument is missed or spurious, too",
     "attached elsewhere": "the part of another attribution",
 }
 NEED_MEANINGS = {**MEANINGS, "event": "event type and trigger of gold"}
@@ -61,11 +70,18 @@ def name_gain(gain: Gain) -> str:
     return gain.kind if gain.detail is None else f"{gain.kind} ({gain.detail})"
 
 
-def explain_gain(gain: Gain) -> str:
-    """What the kind or the detail of a gain means; empty where its name says it."""
+def explain_gain(gain: Gain, layer: str) -> str:
+    """What the kind or the detail of a gain means in a layer; empty where its name says it."""
     if gain.detail is not None:
         return DETAIL_MEANINGS.get(gain.detail, "")
-    return MEANINGS.get(gain.kind, "")
+    return explain_kind(gain.kind, layer)
+
+
+def explain_kind(kind: str, layer: str) -> str:
+    """What a kind of error means in a layer; empty for an unknown one."""
+    if layer == "relations" and kind in RELATION_MEANINGS:
+        return RELATION_MEANINGS[kind]
+    return MEANINGS.get(kind, "")
 
 
 def describe_approximation(counts: ErrorCounts) -> str:

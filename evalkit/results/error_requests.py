@@ -17,7 +17,7 @@ from evalkit.scoring.metrics import Metric
 
 # Layers whose items are spans with labels
 SPAN_LAYERS = ("entities", "triggers", "arguments", "realis", "attributions", "tokens")
-ANALYZED_LAYERS = (*SPAN_LAYERS, "attached-arguments", "attached-attributions")
+ANALYZED_LAYERS = (*SPAN_LAYERS, "attached-arguments", "attached-attributions", "relations")
 
 
 def make_error_request(
@@ -46,25 +46,40 @@ def make_error_request(
             f"invalid {spell_option('examples', examples)}: expected a whole number from 0 on"
         )
     if by is None:
-        features = tuple(f for f in DEFAULT_FEATURES if with_texts or not needs_texts(f))
+        features = tuple(
+            feature
+            for feature in DEFAULT_FEATURES
+            if (with_texts or not needs_texts(feature))
+            and feature not in _list_excluded_features(layer)
+        )
         if train is not None:
             features += TRAINING_FEATURES
         return ErrorRequest(chosen, features, (), train, ignore_case, examples)
     given = parse_features(by, has_training=train is not None) if by else ()
+    for feature in given:
+        if feature in _list_excluded_features(layer):
+            raise InputError(f"{spell_option('by')} {feature}: {layer} have no {feature}")
     return ErrorRequest(chosen, given, given, train, ignore_case, examples)
 
 
+def _list_excluded_features(layer: str) -> tuple[str, ...]:
+    """Features that the items of a layer do not have: those of a relation are two spans."""
+    return ("nesting",) if layer == "relations" else ()
+
+
 def choose_layer(scores: Iterable[str]) -> str:
-    """The layer that is analyzed if none is named: entities, triggers or attributions, whichever
-    comes first among the metrics that were scored.
+    """The layer that is analyzed if none is named: entities, triggers, attributions or relations,
+    whichever comes first among the metrics that were scored.
 
     Raises InputError if there is none of them.
     """
     scored = {Metric.parse(metric).layer for metric in scores}
-    for layer in ("entities", "triggers", "attributions"):
+    for layer in ("entities", "triggers", "attributions", "relations"):
         if layer in scored:
             return layer
-    raise InputError("there are no entities, events or attributions on both sides to analyze")
+    raise InputError(
+        "there are no entities, events, attributions or relations on both sides to analyze"
+    )
 
 
 def analyzable_layers(scores: Iterable[str]) -> list[str]:

@@ -49,7 +49,7 @@ def build_kinds_table(
         cells = [name, f"{gain.n:,}", numbers.format(gain.loss), numbers.format_signed(gain.gain)]
         if interval:
             cells.append(format_signed_interval(gain.interval, numbers))
-        rows.append((*cells, explain_gain(gain)))
+        rows.append((*cells, explain_gain(gain, counts.layer)))
     total = sum(gain.n for gain in gains if gain.detail is None)
     lost = numbers.format(1 - counts.f1)
     total_row = ("all errors", f"{total:,}", lost, *[""] * len(interval), "", "")

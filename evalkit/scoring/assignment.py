@@ -39,6 +39,24 @@ def choose_pairs(edges: Mapping[Indices, Edge]) -> list[Indices]:
     return pairs
 
 
+def choose_one_by_one(edges: Mapping[Indices, Edge]) -> list[Indices]:
+    """Good pairs where there are too many possible ones: the best first, as long as both items are
+    free.
+    """
+    ranked = sorted(
+        edges, key=lambda pair: ([-value for value in edges[pair].vector], edges[pair].key)
+    )
+    chosen = []
+    taken_gold: set[int] = set()
+    taken_predicted: set[int] = set()
+    for g, p in ranked:
+        if g not in taken_gold and p not in taken_predicted:
+            chosen.append((g, p))
+            taken_gold.add(g)
+            taken_predicted.add(p)
+    return chosen
+
+
 def _split_components(edges: Mapping[Indices, Edge]) -> Iterator[dict[Indices, Edge]]:
     """The edges in groups that share no item."""
     by_gold, by_predicted = defaultdict(list), defaultdict(list)

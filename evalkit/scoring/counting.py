@@ -228,7 +228,7 @@ class BlockBuilder:
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
-        self._symmetric = symmetric
+        self.symmetric_labels = symmetric
         self._normalize = NORMALIZATIONS[normalization]
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
@@ -248,7 +248,7 @@ class BlockBuilder:
                 self._items[side].add_placed(items)
             else:
                 if self.layer.has_symmetric_labels:
-                    items = order_symmetric(items, self._symmetric)
+                    items = order_symmetric(items, self.symmetric_labels)
                 if self.layer.compares_strings:
                     items = normalize_surfaces(items, self._normalize)
                 self._items[side].add(items)

@@ -23,11 +23,25 @@ from evalkit.scoring.block_side import BlockSide
 from evalkit.scoring.columns import Ints, ItemArrays
 from evalkit.scoring.counting import Block
 from evalkit.scoring.layers import LAYERS
-from evalkit.scoring.metrics import Metric
+from evalkit.scoring.metrics import Metric, get_scheme
+
+
+class ItemArgument(NamedTuple):
+    """The head or the tail of a relation, in the offsets of its document. label: None under a
+    scheme that ignores it.
+    """
+
+    label: str | None
+    start: int
+    end: int
+    fragments: Fragments
+    text: str
 
 
 class Item(NamedTuple):
-    """An item of a layer, in the offsets of its document."""
+    """An item of a layer, in the offsets of its document. arguments: of a relation, head and
+    tail.
+    """
 
     label: str
     start: int
@@ -35,6 +49,7 @@ class Item(NamedTuple):
     fragments: Fragments
     text: str
     score: float | None = None
+    arguments: tuple[ItemArgument, ...] = ()
 
 
 class ItemPair(NamedTuple):
@@ -119,7 +134,14 @@ def _unmatched_rows(side: BlockSide, taken: Sequence[Ints]) -> list[int]:
 def _text_order_key(found: tuple[int, str, Item | None, Item | None]) -> tuple[Any, ...]:
     number, kind, gold, predicted = found
     first = gold or predicted
-    return number, first and first[1:4], kind, (gold or ())[:5], (predicted or ())[:5]
+    return number, first and first[1:4], kind, _sort_key(gold), _sort_key(predicted)
+
+
+def _sort_key(item: Item | None) -> tuple[Any, ...]:
+    """What an item is, without its score."""
+    if item is None:
+        return ()
+    return (*item[:5], [(argument[1:], argument.label or "") for argument in item.arguments])
 
 
 class ItemView:
@@ -142,6 +164,8 @@ class ItemView:
         block = block.for_scheme(metric.scheme)
         self.labels, self._texts, self._block, self._scores = labels, texts, block, scores
         self._pieces = block.coding.pieces
+        self._parts = block.coding.parts if metric.layer == "relations" else ()
+        self._has_argument_labels = get_scheme(metric.scheme).same_group
         self._strings = list(block.coding.heads)
         self._merged: dict[
             int, list[int]
@@ -193,4 +217,22 @@ class ItemView:
             fragments,
             self._texts[number][start:end] if self._texts else "",
             score,
+            self._arguments(columns, row),
         )
+
+    def _arguments(self, columns: ItemArrays, row: int) -> tuple[ItemArgument, ...]:
+        """The head and the tail of a relation."""
+        if not self._parts:
+            return ()
+        number = int(columns.document[row])
+        shift = int(self._offsets[number])
+        group: Any = self._strings[columns.head[row]]
+        arguments = []
+        for n, part in enumerate(self._parts[columns.fragments[row]]):
+            spans = tuple((start - shift, end - shift) for start, end in part or ())
+            start, end = spans[0][0], spans[-1][1]
+            label = group[n][1] if self._has_argument_labels else None
+            text = self._texts[number][start:end] if self._texts else ""
+            fragments = spans if len(spans) > 1 else ()
+            arguments.append(ItemArgument(label, start, end, fragments, text))
+        return tuple(arguments)

@@ -109,3 +109,47 @@ def _may_match(one: tuple, other: tuple) -> bool:
         if mine[:2] != theirs[:2] or mine[2] >= theirs[3] or theirs[2] >= mine[3]:
             return False
     return True
+
+
+def similar_corpora(seed: int, documents: int, *, events: bool = False) -> tuple[Corpus, Corpus]:
+    """Gold, and predictions that differ from it in some labels, spans and directions."""
+    draw = random.Random(seed)
+    gold, predicted = [], []
+    for number in range(documents):
+        document = random_document(draw, number, events=events)
+        gold.append(document)
+        predicted.append(_change_some(draw, document))
+    return Corpus(gold, schema=SCHEMA, name="gold"), Corpus(predicted, name="predicted")
+
+
+def _change_some(draw: random.Random, document: Document) -> Document:
+    entities = []
+    keys = {(entity.label, entity.start, entity.end) for entity in document.entities}
+    for entity in document.entities:
+        label, start, end = entity.label, entity.start, entity.end
+        if draw.random() < 0.2:
+            label = draw.choice("AB")
+        if draw.random() < 0.2:
+            start += 1
+        if (label, start, end) in keys:
+            label, start, end = entity.label, entity.start, entity.end
+        keys.add((label, start, end))
+        entities.append(Entity(label, start, end, id=entity.id))
+    ids = [entity.id for entity in entities]
+    ids += [event.id for event in document.events or ()]
+    relations: dict[tuple[str, str, str], None] = {}
+    for relation in document.relations:
+        label, head, tail = relation.label, relation.head, relation.tail
+        change = draw.random()
+        if change < 0.15:
+            label = draw.choice(LABELS)
+        elif change < 0.3:
+            head, tail = tail, head
+        elif change < 0.4:
+            head = draw.choice(ids)
+        if change < 0.9:
+            relations[label, head, tail] = None
+        if change < 0.05:
+            relations[draw.choice(LABELS), draw.choice(ids), tail] = None
+    made = [Relation(*relation) for relation in relations]
+    return Document(document.id, document.text, entities, document.events, relations=made)
