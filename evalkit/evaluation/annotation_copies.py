@@ -4,13 +4,13 @@ documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import Argument, Document, Entity
+from evalkit.data.document import Argument, Document, Entity, Relation
 from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import InputError, quoted_repr, spell_option
 
@@ -69,3 +69,14 @@ def replace_documents(predicted: Corpus, fixed: Iterable[Document]) -> Corpus:
     changed = {document.id: document for document in fixed}
     documents = [changed.pop(document.id, document) for document in predicted]
     return predicted.with_documents([*documents, *changed.values()])
+
+
+def keep_relations(document: Document, removed_ids: Container[str]) -> tuple[Relation, ...] | None:
+    """The relations of a document whose arguments are not among the removed annotations."""
+    if document.relations is None:
+        return None
+    return tuple(
+        relation
+        for relation in document.relations
+        if relation.head not in removed_ids and relation.tail not in removed_ids
+    )

@@ -20,7 +20,7 @@ from evalkit.data.document import (
 )
 from evalkit.data.duplicates import repeated_annotations
 from evalkit.data.label_maps import LabelMapping
-from evalkit.evaluation.annotation_copies import LabelCopier, move_span
+from evalkit.evaluation.annotation_copies import LabelCopier, keep_relations, move_span
 from evalkit.evaluation.document_counter import (
     ScoringTask,
     add_annotated,
@@ -165,7 +165,8 @@ class _EventFixes:
             if event.id is not None and event.id not in kept_ids:
                 removed_ids.add(event.id)
         referring = [remove_references(event, removed_ids) for event in events]
-        return replace(self._predicted, events=tuple(referring))
+        relations = keep_relations(self._predicted, removed_ids)
+        return replace(self._predicted, events=tuple(referring), relations=relations)
 
 
 def fix_cues(task: ScoringTask) -> Iterator[Document]:

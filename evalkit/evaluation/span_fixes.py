@@ -22,7 +22,7 @@ from evalkit.data.document import (
     span_fragments,
 )
 from evalkit.data.label_maps import LabelMapping
-from evalkit.evaluation.annotation_copies import LabelCopier, move_span
+from evalkit.evaluation.annotation_copies import LabelCopier, keep_relations, move_span
 from evalkit.evaluation.document_counter import (
     ScoringTask,
     add_annotated,
@@ -173,6 +173,8 @@ def _fix_document(
     events = changed.get("events", predicted.events)
     if events and removed_ids:
         changed["events"] = tuple(remove_references(event, removed_ids) for event in events)
+    if removed_ids:
+        changed["relations"] = keep_relations(predicted, removed_ids)
     return replace(predicted, **changed)
 
 

@@ -284,7 +284,8 @@ def compare_scores(
     permutations: int = 10_000,
 ) -> Comparison:
     """Compare systems pair by pair; several scores of a system are its runs. Default metrics: the
-    HEADLINES that all systems have, or else all metrics that they have in common.
+    HEADLINES that all systems have, with relations/boundaries beside relations/strict, or else all
+    metrics that they have in common.
 
     Raises InputError for fewer than two systems, and for scores of other data or with other
     options.
@@ -338,7 +339,11 @@ def _select_metrics(systems: Mapping[str, Scores], requested: Sequence[Metric] |
     metrics = [metric for metric in first if all(metric in scores for scores in others)]
     if not metrics:
         raise InputError(f"{', '.join(systems)} have no metric in common")
-    return [metric for metric in HEADLINES if metric in metrics] or metrics
+    headlines = [metric for metric in HEADLINES if metric in metrics]
+    if "relations/strict" in headlines and "relations/boundaries" in metrics:
+        # The literature reports either as "relation F1", so that neither stands alone.
+        headlines.insert(headlines.index("relations/strict") + 1, "relations/boundaries")
+    return headlines or metrics
 
 
 def _check_comparable(systems: Mapping[str, Scores], metrics: Sequence[str]) -> None:

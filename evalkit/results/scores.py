@@ -124,7 +124,7 @@ class Scores:
         documents again.
 
         - `layer`: entities, triggers, arguments, attached-arguments, realis, attributions,
-          attached-attributions or tokens.
+          attached-attributions, relations or tokens.
         - `by`: features to break recall and precision down by, such as "length,frequency", which
           the report shows in full. Default: some, of which it shows the worst buckets; others can
           be added later with `ErrorAnalysis.by`.

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 import pytest
-from helpers.relations import SYMMETRIC, items_of, similar_corpora
+from helpers.relations import SYMMETRIC, items_of, random_corpora, similar_corpora
 from scoring.test_relations import (
     ADA,
     ADA_AS_ORG,
@@ -15,6 +15,7 @@ from scoring.test_relations import (
     make_document,
 )
 
+import evalkit
 from evalkit import Corpus, Document, Entity, InputError, Schema, Scores, Unplaced, score
 from evalkit.data.schema import RelationType
 from evalkit.results.error_requests import choose_layer
@@ -338,3 +339,36 @@ def test_relations_are_analyzed_by_default_where_there_is_nothing_else():
 
     assert choose_layer(score(gold, predicted, "relations/strict")) == "relations"
     assert choose_layer(score(gold, predicted)) == "entities"
+
+
+@pytest.mark.parametrize("layer", ["entities", "triggers"])
+@pytest.mark.parametrize("kind", ["label", "boundary", "missed", "spurious"])
+def test_relations_of_annotations_that_are_removed_go_with_them(layer, kind):
+    gold, predicted = random_corpora(11, 40, events=True)
+    fixed = evalkit.fix_errors(gold, predicted, kind, layer=layer)
+    kept = 0
+    for before, after in zip(predicted.documents, fixed.documents, strict=True):
+        ids = {annotation.id for annotation in (*after.entities, *after.events)}
+        expected = [each for each in before.relations if {each.head, each.tail} <= ids]
+        assert list(after.relations) == expected
+        kept += len(expected)
+    assert kept
+    if kind == "spurious":
+        assert kept < sum(len(document.relations) for document in predicted.documents)
+
+
+def test_relations_of_events_that_are_removed_go_with_them():
+    gold, predicted = random_corpora(12, 40, events=True)
+    fixed = evalkit.fix_errors(gold, predicted, "spurious events")
+    for document in fixed.documents:
+        ids = {annotation.id for annotation in (*document.entities, *document.events)}
+        assert all({each.head, each.tail} <= ids for each in document.relations)
+
+
+def test_compare_shows_boundaries_beside_strict():
+    gold, one = random_corpora(13, 20)
+    two = random_corpora(14, 20)[1]
+    systems = {"one": evalkit.score(gold, one, boot=0), "two": evalkit.score(gold, two, boot=0)}
+    metrics = evalkit.compare(**systems).metrics
+    place = metrics.index("relations/strict")
+    assert metrics[place + 1] == "relations/boundaries"
