@@ -53,7 +53,7 @@ def test_each_kind_is_told_in_the_order_of_the_text():
 def test_what_has_no_place_has_no_offsets():
     (found,) = pairs([], [], "ner", unplaced=[Unplaced("entities", "PER", "absent", "Di")])
 
-    assert found == ("d", "unplaced", None, ("PER", -1, -1, (), "", None))
+    assert found == ("d", "unplaced", None, ("PER", -1, -1, (), "", None, ()))
 
 
 def test_pairs_of_one_place_stand_in_the_order_of_their_labels():
@@ -103,7 +103,7 @@ def test_fragments_and_offsets_are_those_of_the_document():
     assert (
         found.gold
         == found.predicted
-        == ("PER", 0, 19, ((0, 3), (17, 19)), "Ada Lovelace met Bo", None)
+        == ("PER", 0, 19, ((0, 3), (17, 19)), "Ada Lovelace met Bo", None, ())
     )
 
 
