@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
 from evalkit.data.document import Document
-from evalkit.errors import InputError, quoted_repr
+from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
 from evalkit.formats.quoted_entities import WITHOUT_OFFSETS
 from evalkit.results.metadata import LayerPresence
@@ -113,6 +113,6 @@ def _invalid_gold(document: Document) -> str:
     if any(item.reason == WITHOUT_OFFSETS for item in document.unplaced):
         return (
             f"{where}: gold has entities without offsets: give start and end, or read it with"
-            " ground=true, such as jsonl:FILE?ground=true"
+            f" {spell_option('ground', True, of='format')}"
         )
     return f"{where}: gold has a failure or unplaced items, which only predictions can have"

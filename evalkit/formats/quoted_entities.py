@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from evalkit.data.document import Unplaced
-from evalkit.errors import DocumentError
+from evalkit.errors import DocumentError, spell_option
 
-WITHOUT_OFFSETS = "without offsets; the reading option ground=true searches them in the text"
+WITHOUT_OFFSETS = "without offsets; the reading option ground searches them in the text"
 NOT_IN_TEXT = "not in the text"
 # Fields that an unplaced item cannot hold
 _PLACED_FIELDS = ("id", "score", "attributes", "fragments")
@@ -54,8 +54,9 @@ def take_quotes(line: Any) -> Any:
         for field in _PLACED_FIELDS:
             if getattr(entity, field):
                 raise DocumentError(
-                    f"an entity without offsets cannot have {field!r}: read with ground=true, which"
-                    " searches its text, or remove it",
+                    f"an entity without offsets cannot have {field!r}: read with"
+                    f" {spell_option('ground', True, of='format')}, which searches its text, or"
+                    " remove it",
                     document=line.id,
                     layer="entities",
                     index=index,
@@ -80,7 +81,7 @@ def ground_quotes_of(line: Any) -> QuotedEntities:
         _check_quote(line.entities[index], line.id, index)
     if line.meta and "grounding" in line.meta:
         raise DocumentError(
-            "'grounding' in meta is where ground=true stores its choices: rename this key",
+            "'grounding' in meta holds the choices of searched entities: rename this key",
             document=line.id,
             field="meta",
         )

@@ -96,7 +96,7 @@ def test_fields_of_entities_that_are_found_are_kept(tmp_path):
 @pytest.mark.parametrize("field", [{"score": 0.5}, {"id": "e"}, {"attributes": {"a": 1}}])
 def test_fields_that_would_be_dropped_are_refused_with_the_option_that_keeps_them(tmp_path, field):
     predicted = write_lines(tmp_path / "q.jsonl", quoted_line(quotes=QUOTES[:1], **field))
-    with pytest.raises(LoadError, match=rf":1: .*entities\[0\].*{next(iter(field))}.*ground=true"):
+    with pytest.raises(LoadError, match=rf":1: .*entities\[0\].*{next(iter(field))}.*ground=True"):
         load_corpus(predicted, predictions=True)
 
 
@@ -121,7 +121,7 @@ def test_an_entity_with_neither_offsets_nor_text_is_refused(tmp_path, entity, pr
 
 def test_gold_needs_offsets_and_the_message_names_the_option(files):
     gold, quoted = files
-    with pytest.raises(InputError, match="gold has entities without offsets.*ground=true"):
+    with pytest.raises(InputError, match="gold has entities without offsets.*ground=True"):
         score(quoted, gold, boot=0)
     assert micro(f"{quoted}?ground=true", gold, "entities/strict") == (3, 3, 3)
     result = run_evalkit("score", quoted, gold)
