@@ -37,7 +37,7 @@ from evalkit.data.text import sentences, tokens
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.scoring.columns import Ints, ItemArrays
 from evalkit.scoring.items import Maps
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 
 NO_VALUE = "–"
 
@@ -135,7 +135,7 @@ class ItemSide:
         """The annotation that each item comes from."""
         if self.source.documents is None:
             raise InputError("attributes need documents: scores of tags and spans have none")
-        layer = LAYERS[self.source.layer]
+        layer = get_layer(self.source.layer)
         of_items: list[Any] = []
         for document in self.source.documents[self.side]:
             annotations = getattr(document, layer.document_layer) or ()
@@ -368,10 +368,10 @@ def training_surfaces(
     labels_of: dict[str, Counter[str]] = defaultdict(Counter)
     is_annotated = False
     for document in documents:
-        if getattr(document, LAYERS[layer].document_layer) is None:
+        if getattr(document, get_layer(layer).document_layer) is None:
             continue
         is_annotated = True
-        items = LAYERS[layer].items([document], maps)
+        items = get_layer(layer).items([document], maps)
         if isinstance(items, EntityArrays):
             spans: Sequence[Any] = document.entities or ()
             labels: Sequence[Any] = [span.label for span in spans]
@@ -385,7 +385,7 @@ def training_surfaces(
     if not is_annotated:
         raise InputError(
             f"{spell_option('train')}: the training corpus has no"
-            f" {LAYERS[layer].document_layer} in any document; novelty and consistency of"
+            f" {get_layer(layer).document_layer} in any document; novelty and consistency of"
             f" {layer} need them"
         )
     return TrainingSurfaces(labels_of, ignore_case)

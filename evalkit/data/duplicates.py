@@ -7,7 +7,7 @@ duplicates="drop" as well.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -169,12 +169,16 @@ def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ..
     return tuple(distinct.values())
 
 
-def repeated_annotations(annotations: Sequence[Any]) -> list[bool]:
-    """For each annotation of a layer, whether it is a duplicate of an earlier one."""
+def repeated_annotations(
+    annotations: Sequence[Any], key_of: Callable[[Any], Hashable] = duplicate_key
+) -> list[bool]:
+    """For each annotation of a layer, whether it is a duplicate of an earlier one. key_of: returns
+    what duplicates have in common.
+    """
     seen: set[Hashable] = set()
     repeats = []
     for annotation in annotations:
-        key = duplicate_key(annotation)
+        key = key_of(annotation)
         repeats.append(key in seen)
         seen.add(key)
     return repeats

@@ -38,6 +38,15 @@ MAPS_OF_LAYERS = {
     "realis": ("triggers", "realis"),
     "relations": ("entities", "triggers", "relations"),
 }
+
+
+def maps_of_layer(layer: str) -> tuple[str, ...]:
+    """The layers of label maps that apply to a layer of metrics; `entities:KEY` has those of
+    entities.
+    """
+    return MAPS_OF_LAYERS.get(layer.partition(":")[0], ())
+
+
 LAYERS_WITH_MAPS = (
     "entities",
     "triggers",
@@ -123,7 +132,7 @@ class LabelMapping:
         """
         applied_layers = {self.flat_layer}
         for layer in layers:
-            applied_layers.update(MAPS_OF_LAYERS.get(layer, ()))
+            applied_layers.update(maps_of_layer(layer))
         checks_maps = not isinstance(self.label_map, str)
         named: set[str] = set()
         used: set[str] = set()

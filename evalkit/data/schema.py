@@ -163,7 +163,7 @@ class Schema(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             "attached-attributions": self.attributions.parts,
             "relations": self.relations,
         }
-        return tuple(by_layer.get(layer, ()))
+        return tuple(by_layer.get(layer.partition(":")[0], ()))
 
     @property
     def symmetric_relations(self) -> frozenset[str]:

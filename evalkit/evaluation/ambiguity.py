@@ -34,7 +34,7 @@ from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask
 from evalkit.files import open_input
 from evalkit.results.metadata import Ambiguity
 from evalkit.scoring.cells import TP
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 
 LabeledSpan = tuple[str, str, int, int]  # field, label, start, end
@@ -89,7 +89,7 @@ def measure_ambiguity(task: ScoringTask, scored: Iterable[str]) -> dict[str, Amb
     gold = _select_gold(task, predicted)
     metrics = []
     for metric in map(Metric.parse, scored):
-        layer = LAYERS[metric.layer].document_layer
+        layer = get_layer(metric.layer).document_layer
         is_annotated = any(getattr(document, layer) is not None for document in gold)
         if metric.scheme == "strict" and annotations[metric.layer] and is_annotated:
             metrics.append(metric)

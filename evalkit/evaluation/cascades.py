@@ -22,7 +22,7 @@ from evalkit.results.metadata import LayerPresence
 from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import RATIO_COUNTS, Counts
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import NOT_ASKED, Resampling, ratios_of
 from evalkit.stats.paired_differences import difference_interval, pair_systems
@@ -56,7 +56,7 @@ def measure_cascades(task: ScoringTask, metrics: Iterable[str] | None = None) ->
     after: dict[str, dict[str, Counts]] = {}
     gains = []
     for metric in chosen:
-        is_scorable = presence.is_scorable(LAYERS[Metric.parse(metric).layer].document_layer)
+        is_scorable = presence.is_scorable(get_layer(Metric.parse(metric).layer).document_layer)
         if not is_scorable or not _has_items(before[metric]):
             continue
         for kind in CASCADES[metric]:

@@ -39,7 +39,7 @@ from evalkit.scoring.count_table import (
 from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
-from evalkit.scoring.layers import LAYERS, Layer
+from evalkit.scoring.layers import Layer, get_layer
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
 from evalkit.scoring.zones import CountUnit, iter_document_units
@@ -76,7 +76,11 @@ class ScoringTask:
 
     def document_layers(self) -> list[str]:
         """The layers of documents that the metrics are computed from, sorted."""
-        return sorted({LAYERS[metric.layer].document_layer for metric in self.metrics()})
+        return sorted({get_layer(metric.layer).document_layer for metric in self.metrics()})
+
+    def digest_layers(self) -> list[str]:
+        """The names of what digests of gold are made from."""
+        return sorted({get_layer(metric.layer).digest_layer for metric in self.metrics()})
 
     def zones_of(self, document_layer: str) -> frozenset[str] | None:
         """The zones in which a layer is scored; None for everywhere."""
@@ -202,7 +206,7 @@ class DocumentCounter:
         for metric in task.metrics():
             self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
         self._annotated = AnnotatedLayers()
-        self._digest = DigestBuilder(task.document_layers())
+        self._digest = DigestBuilder(task.digest_layers())
         self._declare_labels()
         self._prepare_tables()
 
@@ -280,7 +284,7 @@ class DocumentCounter:
         requested = self._is_shard or self._task.options.metrics is not None
         metrics: list[Metric] = []
         for name, layer in self._layers.items():
-            if requested or metadata.layers.is_scorable(LAYERS[name].document_layer):
+            if requested or metadata.layers.is_scorable(get_layer(name).document_layer):
                 metrics += layer.metrics
         return metrics
 
@@ -333,7 +337,7 @@ class DocumentCounter:
         the corpus, is computed on first use.
         """
         inputs, resampling = self._task.inputs, self._task.resampling
-        zones = self._task.zones_of(LAYERS[metric.layer].document_layer)
+        zones = self._task.zones_of(get_layer(metric.layer).document_layer)
         fields = {
             "evalkit": __version__,
             "corpus": f"{inputs.name}@",
@@ -346,7 +350,7 @@ class DocumentCounter:
             "missing": inputs.missing,
             **resampling.signature_fields(),
         }
-        if LAYERS[metric.layer].compares_strings:
+        if get_layer(metric.layer).compares_strings:
             fields["normalization"] = self._task.options.normalization or "verbatim"
         if inputs.read:
             fields["read"] = inputs.read
@@ -397,7 +401,7 @@ def make_block_builder(
     task: ScoringTask, name: str, labels: Vocabulary, *, keep_documents: bool = False
 ) -> BlockBuilder:
     """A builder for a block of documents in one layer of metrics."""
-    layer: Layer = LAYERS[name]
+    layer: Layer = get_layer(name)
     maps = (task.mapping.gold, task.mapping.predicted)
     return BlockBuilder(
         layer,

@@ -23,7 +23,7 @@ from evalkit.evaluation.document_counter import (
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
 from evalkit.evaluation.relation_errors import find_relation_outcomes
 from evalkit.scoring.counting import Block, BlockBuilder
-from evalkit.scoring.layers import LAYERS, iter_unplaced
+from evalkit.scoring.layers import get_layer, iter_unplaced
 from evalkit.scoring.metrics import Metric
 
 
@@ -103,12 +103,12 @@ def _make_error_block(
     has_scores = any(
         annotation.score is not None
         for document in predicted
-        for annotation in getattr(document, LAYERS[layer].document_layer) or ()
+        for annotation in getattr(document, get_layer(layer).document_layer) or ()
     )
     scores = None
     if has_scores or layer in ("arguments", "attached-arguments"):
         scores = tuple(
-            [score for document in side for score in LAYERS[layer].scores(document)]
+            [score for document in side for score in get_layer(layer).scores(document)]
             for side in (gold, predicted)
         )
     return ErrorBlock(

@@ -43,7 +43,7 @@ from evalkit.results.tables import (
     Table,
     to_html_fragment,
 )
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import Item, ItemPair
 
@@ -251,7 +251,7 @@ def curves(
             f"{parsed}: under {parsed.scheme}, a match depends on the other predictions; use"
             f" {parsed.layer}/strict"
         )
-    if LAYERS[parsed.layer].grouped_by_cue:
+    if get_layer(parsed.layer).grouped_by_cue:
         raise InputError(
             f"{parsed}: whether cues match depends on the other predictions; use"
             " attributions/strict"

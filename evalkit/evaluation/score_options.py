@@ -23,7 +23,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.results.metadata import ScoredOptions
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
 from evalkit.stats.intervals import Resampling, make_resampling
 
@@ -76,7 +76,7 @@ class ScoreOptions:
         parsed = None if metrics is None else tuple(add_companions(parse_metrics(metrics)))
         if normalization is not None:
             normalization = parse_normalization(normalization)
-        strings = [metric for metric in parsed or () if LAYERS[metric.layer].compares_strings]
+        strings = [metric for metric in parsed or () if get_layer(metric.layer).compares_strings]
         if strings:
             normalization = normalization or "verbatim"
             units = _require_documents(units, strings[0])

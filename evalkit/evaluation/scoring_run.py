@@ -20,7 +20,7 @@ from evalkit.results.metadata import LayerPresence
 from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
 
@@ -142,7 +142,7 @@ class ScoringRun:
         for metric in options.metrics or ():
             self._check_layer(metric)
         for counts in result.counts:
-            self._layers.check_complete(LAYERS[Metric.parse(counts.metric).layer].document_layer)
+            self._layers.check_complete(get_layer(Metric.parse(counts.metric).layer).document_layer)
         if isinstance(options.zones, frozenset):
             for zone in sorted(options.zones - zones):
                 known = ("primary", "all", *sorted(zones))
@@ -162,7 +162,7 @@ class ScoringRun:
 
     def _check_layer(self, metric: Metric) -> None:
         """Raise InputError if a side annotates the layer of a metric in no document."""
-        layer = LAYERS[metric.layer].document_layer
+        layer = get_layer(metric.layer).document_layer
         failed_everywhere = self._layers.has_failures and not self._layers.predicted
         if layer not in self._layers.gold:
             side = self.task.inputs.name
@@ -181,7 +181,7 @@ class ScoringRun:
         gold = self.task.inputs.gold
         if not isinstance(gold, Corpus):
             return None
-        builder = DigestBuilder(self.task.document_layers())
+        builder = DigestBuilder(self.task.digest_layers())
         builder.add(list(gold))
         return builder.with_schema(self.task.inputs.schema)
 
@@ -266,7 +266,7 @@ class ScoringRun:
     def _check_documents(self, metric: Metric) -> None:
         """Raise InputError for a layer that one side lacks, everywhere or in some documents."""
         self._check_layer(metric)
-        self._layers.check_complete(LAYERS[metric.layer].document_layer)
+        self._layers.check_complete(get_layer(metric.layer).document_layer)
 
 
 def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> CountedDocuments:

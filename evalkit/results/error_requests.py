@@ -13,6 +13,7 @@ from evalkit.analysis.features import (
     parse_features,
 )
 from evalkit.errors import InputError, UnknownNameError, spell_option
+from evalkit.scoring.layers import is_layer
 from evalkit.scoring.metrics import Metric
 
 # Layers whose items are spans with labels
@@ -89,6 +90,11 @@ def analyzable_layers(scores: Iterable[str]) -> list[str]:
 
 
 def check_layer(layer: str) -> None:
-    """Raise UnknownNameError for a layer whose errors cannot be analyzed."""
+    """Raise InputError for a layer whose errors cannot be analyzed."""
     if layer not in ANALYZED_LAYERS:
+        if is_layer(layer):
+            raise InputError(
+                f"errors of {layer} are not analyzed; layers whose errors are:"
+                f" {', '.join(ANALYZED_LAYERS)}"
+            )
         raise UnknownNameError("layer", layer, ANALYZED_LAYERS)

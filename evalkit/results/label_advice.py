@@ -13,11 +13,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from evalkit.data.label_maps import MAPS_OF_LAYERS, format_label_map, list_labels
+from evalkit.data.label_maps import format_label_map, list_labels, maps_of_layer
 from evalkit.errors import spell_option
 from evalkit.results.metadata import ResultMetadata
 from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.counts import Counts
+from evalkit.scoring.layers import is_attribute_layer
 from evalkit.scoring.metrics import Metric, flat_layer_of
 
 SYNONYMS = (
@@ -68,9 +69,10 @@ class LabelSets(NamedTuple):
 def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
     """The label sets of each layer with labels of users; layers that share a map count once."""
     sets: dict[str, LabelSets] = {}
-    for counts in all_counts:
-        maps = MAPS_OF_LAYERS.get(Metric.parse(counts.metric).layer)
-        if maps is None or maps[-1] in sets:
+    # The entities with an attribute are some of all entities: they count where no other layer does.
+    for counts in sorted(all_counts, key=lambda each: is_attribute_layer(_layer_of(each))):
+        maps = maps_of_layer(_layer_of(counts))
+        if not maps or maps[-1] in sets:
             continue
         layer = maps[-1]
         totals = counts.totals
@@ -83,6 +85,10 @@ def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
             layer, gold, predicted, aside.get("gold_dropped", 0), aside.get("predicted_dropped", 0)
         )
     return list(sets.values())
+
+
+def _layer_of(counts: Counts) -> str:
+    return Metric.parse(counts.metric).layer
 
 
 def suggest_label_map(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, str]:
@@ -134,8 +140,29 @@ def iter_label_warnings(
             f"labels named in {names} that occur nowhere: {list_labels(metadata.unused_labels)}"
             f"{_suggest_spelling(metadata.unused_labels, label_sets)}"
         )
+    yield from _iter_absent_attributes(counts)
     for layer, labels in metadata.unmapped_labels.items():
         yield f"{layer}: labels that the label map does not name were kept: {list_labels(labels)}"
+
+
+def _iter_absent_attributes(counts: Sequence[Counts]) -> Iterator[str]:
+    """Warnings about layers of attributes that no entity of gold, or of a prediction, has."""
+    layers: dict[str, Counts] = {}
+    for each in counts:
+        layers.setdefault(_layer_of(each), each)
+    for layer, each in layers.items():
+        if not is_attribute_layer(layer):
+            continue
+        sides = []
+        for side, column in (("gold", GOLD), ("the prediction", PREDICTED)):
+            reasons = ("dropped", "outside_zones")
+            name = "gold" if column == GOLD else "predicted"
+            aside = sum(each.set_aside.get(f"{name}_{reason}", 0) for reason in reasons)
+            if not each.totals[:, column].sum() + aside:
+                sides.append(side)
+        if sides:
+            key = layer.partition(":")[2]
+            yield f"{layer}: no entity of {' or of '.join(sides)} has the attribute {key!r}"
 
 
 def _suggest_spelling(unused: Sequence[str], sets: Sequence[LabelSets]) -> str:

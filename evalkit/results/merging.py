@@ -12,7 +12,7 @@ from evalkit.results.metadata import LayerPresence, ScoredOptions, merge_metadat
 from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts, merge_counts
 from evalkit.scoring.digest import DIGEST_RANGE, CorpusDigests
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.stats.intervals import Resampling, choose_units
 
@@ -96,7 +96,7 @@ def _scored_metrics(shards: Sequence[Result], layers: LayerPresence) -> list[str
     any shard.
     """
     metrics = list(dict.fromkeys(counts.metric for shard in shards for counts in shard.counts))
-    layer_of = {metric: LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics}
+    layer_of = {metric: get_layer(Metric.parse(metric).layer).document_layer for metric in metrics}
     for layer in layer_of.values():
         layers.check_complete(layer)
     if shards[0].metadata.options.metrics is not None:

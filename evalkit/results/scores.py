@@ -37,7 +37,7 @@ from evalkit.results.tables import (
 from evalkit.results.wording import pluralize
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import Resampling
@@ -178,7 +178,7 @@ class Scores:
         from evalkit.results.confusion import count_confusions
 
         metric = Metric.parse(f"{layer}/exact")
-        if LAYERS[metric.layer].deduplicate:
+        if get_layer(metric.layer).deduplicate:
             raise InputError(
                 f"{layer} are a set whose labels `exact` drops; labels of entities, realis, tokens"
                 " and attributions can be confused"

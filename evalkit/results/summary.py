@@ -268,11 +268,19 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
         absent = len(labels) - len(occurring)
         note += f"; the schema has {pluralize(absent, 'label')} more, which do not occur"
     parsed = Metric.parse(metric)
-    title = f"{_LAYER_NAMES.get(parsed.layer, parsed.layer)}, {parsed.scheme}"
+    title = f"{_layer_name(parsed.layer)}, {parsed.scheme}"
     notes = [note, *builder.notes([*occurring, *averages])]
     if metric in _STRING_NOTES:
         notes.insert(0, _STRING_NOTES[metric])
     return builder.table(title, lines, notes, "label", first_average=len(occurring))
+
+
+def _layer_name(layer: str) -> str:
+    """The name of a layer in headings."""
+    name, _, attribute = layer.partition(":")
+    if attribute:
+        return f"{_LAYER_NAMES[name]}, attribute {attribute}"
+    return _LAYER_NAMES.get(layer, layer)
 
 
 def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:

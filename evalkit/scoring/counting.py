@@ -383,7 +383,7 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
             is_duplicate[rows] = ~first[rows]
         elif layer.owners is not None:
             annotations = getattr(documents[number], layer.document_layer) or ()
-            duplicates = repeated_annotations(annotations)
+            duplicates = repeated_annotations(annotations, layer.key_of_duplicates)
             owners = list(layer.owners(documents[number]))
             # Items without offsets, which come last, are no duplicates.
             is_duplicate[rows[: len(owners)]] = [duplicates[index] for index in owners]

@@ -3,7 +3,8 @@ annotations, and the schema.
 
     annotation  64 bits: of an entity, label, offsets and fragments, mixed; of another annotation,
                 the XXH3 of its JSON (keys sorted, without id and score; a relation has the label
-                and the span of its arguments in place of their ids)
+                and the span of its arguments in place of their ids); for `entities:KEY`, of
+                [label, fragments, canonical value] of each entity that has KEY
     document    the 128 bits of the XXH3 of its id, text and zones; where a layer is annotated, the
                 XXH3 of that and of the sum of its annotations modulo 2**64, which no order changes
     corpus      the sha256 of the schema's JSON and of the sum of its documents' digests modulo
@@ -29,8 +30,10 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, Vocabulary, entity_arrays
 from evalkit.data.compiled import core
+from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
 from evalkit.data.hashing import annotation_keys
 from evalkit.data.schema import Schema
+from evalkit.scoring.attribute_values import iter_value_digests
 from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
 
 UNANNOTATED = b"-"
@@ -60,7 +63,8 @@ class DigestBuilder:
         if "entities" in self.sums:
             self._entities.add(documents)
         for layer, digests in self._annotations.items():
-            if isinstance(documents, DocumentBatch) and documents.contiguous_only:
+            is_plain = isinstance(documents, DocumentBatch) and documents.contiguous_only
+            if is_plain and layer in DOCUMENT_LAYERS:
                 digests.extend([UNANNOTATED] * len(documents))
             else:
                 digests.extend([_digest_annotations(document, layer) for document in documents])
@@ -179,11 +183,17 @@ def _sum_contiguous(entities: EntityArrays) -> bytes:
 
 
 def _digest_annotations(document: Any, layer: str) -> bytes:
-    """The sum of the digests of the annotations of a layer; UNANNOTATED for None."""
-    if getattr(document, layer) is None:
+    """The sum of the digests of the annotations of a layer, or of the entities with the attribute
+    KEY for the layer `entities:KEY`; UNANNOTATED for None.
+    """
+    document_layer, _, attribute = layer.partition(":")
+    if getattr(document, document_layer) is None:
         return UNANNOTATED
+    keys = annotation_keys(document, layer)
+    if attribute:
+        keys = iter_value_digests(document, attribute)
     total = 0
-    for key in annotation_keys(document, layer):
+    for key in keys:
         total += xxhash.xxh3_64_intdigest(key)
     return (total % 2**64).to_bytes(8, "little")
 

@@ -26,6 +26,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -37,10 +38,12 @@ from evalkit.data.document import (
     Fragments,
     Unplaced,
     argument_fragments,
+    duplicate_key,
     iter_arguments,
     span_fragments,
 )
 from evalkit.data.text import tokens
+from evalkit.scoring import attribute_values
 from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
 from evalkit.scoring.overlap_threshold import IOU
 from evalkit.scoring.surfaces import iter_surface_scores, list_surfaces
@@ -318,6 +321,8 @@ class Layer:
     items of annotations that are not duplicates are all counted. has_symmetric_labels: the order of
     the parts does not count under labels that the schema calls symmetric. compares_strings: items
     match if their strings are equal, wherever they are; an item without offsets is its quote.
+    key_of_duplicates: returns what duplicates have in common. digest: the name of what the digest
+    of a corpus is made from; "" for `document_layer`.
     """
 
     document_layer: str
@@ -330,6 +335,13 @@ class Layer:
     keeps_equal_items: bool = False
     has_symmetric_labels: bool = False
     compares_strings: bool = False
+    key_of_duplicates: Callable[[Any], Hashable] = duplicate_key
+    digest: str = ""
+
+    @property
+    def digest_layer(self) -> str:
+        """The name of what the digest of a corpus is made from."""
+        return self.digest or self.document_layer
 
     @property
     def deduplicate(self) -> bool:
@@ -398,6 +410,38 @@ LAYERS = {
     ),
 }
 
+
+def get_layer(name: str) -> Layer:
+    """The layer of that name; of `entities:KEY` for each attribute. Raises KeyError."""
+    return attribute_layer(name) if is_attribute_layer(name) else LAYERS[name]
+
+
+def is_attribute_layer(name: str) -> bool:
+    """Whether a name is `entities:KEY`."""
+    return len(name) > len(attribute_values.PREFIX) and name.startswith(attribute_values.PREFIX)
+
+
+def is_layer(name: str) -> bool:
+    """Whether there is a layer of that name."""
+    return name in LAYERS or is_attribute_layer(name)
+
+
+@lru_cache(maxsize=100)
+def attribute_layer(name: str) -> Layer:
+    """The layer `entities:KEY`."""
+    key = name.removeprefix(attribute_values.PREFIX)
+    return Layer(
+        "entities",
+        attribute_values.list_values(key),
+        attribute_values.list_owners(key),
+        attribute_values.list_scores(key),
+        ("strict", IOU),
+        keeps_equal_items=True,
+        key_of_duplicates=attribute_values.duplicate_value_key(key),
+        digest=name,
+    )
+
+
 # An unplaced item is unplaced in every layer that is made of such items.
 UNPLACED_DERIVED_LAYERS = {
     "entities": ("tokens", "surfaces"),
@@ -416,7 +460,7 @@ def iter_unplaced(
         for item in document.unplaced:
             if item.layer != name and name not in UNPLACED_DERIVED_LAYERS.get(item.layer, ()):
                 continue
-            if LAYERS[name].compares_strings and item.quote is not None:
+            if get_layer(name).compares_strings and item.quote is not None:
                 continue
             label = item.label
             if item.layer in maps:

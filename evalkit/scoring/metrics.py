@@ -29,7 +29,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import LAYERS, get_layer, is_layer
 from evalkit.scoring.overlap_threshold import IOU, PREFIX, normalize_scheme
 
 
@@ -140,29 +140,36 @@ class Metric:
             )
         lowered = name.lower()
         alias = f"entities/{lowered}" if lowered in SCHEME_ALIASES else ALIASES.get(lowered, name)
-        layer, slash, scheme = alias.partition("/")
+        layer, slash, scheme = _split_name(alias)
         scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
         if not slash and _table_name(lowered) in SCHEMES:
             raise InputError(
                 f"invalid metric {quoted_repr(name)}: it is a scheme; write LAYER/{lowered}, such"
                 f" as entities/{lowered}"
             )
-        if not slash and layer not in LAYERS:
+        if not slash and not is_layer(layer):
             raise UnknownNameError(
                 "metric", name, [*map(str, all_metrics()), *ALIASES, *SCHEME_ALIASES]
             )
-        if layer not in LAYERS:
-            raise UnknownNameError("layer", layer, LAYERS, within=name)
+        if not is_layer(layer):
+            raise UnknownNameError("layer", layer, [*LAYERS, "entities:KEY"], within=name)
         if slash and _table_name(scheme) not in SCHEMES:
             raise UnknownNameError("scheme", scheme, SCHEMES, within=name)
-        if scheme and _table_name(scheme) not in LAYERS[layer].schemes:
-            raise InputError(
-                f"{name}: {layer} offers no {scheme}; it offers {', '.join(LAYERS[layer].schemes)}"
-            )
+        schemes = get_layer(layer).schemes
+        if scheme and _table_name(scheme) not in schemes:
+            raise InputError(f"{name}: {layer} offers no {scheme}; it offers {', '.join(schemes)}")
         return cls(layer, normalize_scheme(scheme or "strict", within=name))
 
     def __str__(self) -> str:
         return f"{self.layer}/{self.scheme}"
+
+
+def _split_name(name: str) -> tuple[str, str, str]:
+    """The layer, the slash and the scheme of a metric. A KEY of `entities:KEY` may have slashes."""
+    layer, slash, scheme = name.partition("/")
+    if ":" in layer and "/" in scheme:
+        return name.rpartition("/")
+    return layer, slash, scheme
 
 
 RELATION_PAIR = (Metric("relations", "strict"), Metric("relations", "boundaries"))
@@ -211,6 +218,6 @@ def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
     metrics are of events, else entities.
     """
     document_layers = {
-        LAYERS[Metric.parse(metric).layer].document_layer for metric in metrics or ()
+        get_layer(Metric.parse(metric).layer).document_layer for metric in metrics or ()
     }
     return "triggers" if document_layers == {"events"} else "entities"

@@ -22,7 +22,7 @@ from evalkit.errors import InputError
 from evalkit.scoring.block_side import BlockSide
 from evalkit.scoring.columns import Ints, ItemArrays
 from evalkit.scoring.counting import Block
-from evalkit.scoring.layers import LAYERS
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric, get_scheme
 
 
@@ -69,7 +69,7 @@ def pairs_of(
 ) -> Iterator[ItemPair]:
     """The pairs of a block, in the order of the text."""
     scores = tuple(
-        [score for document in side for score in LAYERS[metric.layer].scores(document)]
+        [score for document in side for score in get_layer(metric.layer).scores(document)]
         for side in documents
     )
     texts = [document.text for document in documents[0]]
