@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typer
@@ -55,6 +58,7 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.progress import predict_with_progress, sort_by_corpus
+from evalkit.cli.prompt_options import ShowPrompt
 from evalkit.cli.report_output import (
     PARTIAL,
     ReportOutput,
@@ -68,6 +72,7 @@ from evalkit.errors import (
     InputError,
     ModelError,
     PartialRunError,
+    escape_controls,
     escape_controls_in_json,
     print_notice,
 )
@@ -80,8 +85,11 @@ from evalkit.evaluation.thresholds import (
 )
 from evalkit.formats.jsonl import to_json_dict, write
 from evalkit.inference.run_dir import list_run_files
-from evalkit.inference.runner import RunOptions, take_documents
+from evalkit.inference.runner import RunOptions, load_for_corpus, take_documents
+from evalkit.redaction import redact, redact_values
 from evalkit.stats.intervals import make_resampling
+
+_LAYOUT = "\n\t"  # characters of a prompt that are printed as they are
 
 
 def run(
@@ -224,6 +232,7 @@ def predict(
     concurrency: Concurrency = 1,
     jobs: Jobs = 1,
     max_failures: MaxFailures = None,
+    show_prompt: ShowPrompt = False,
     output: Output = None,
 ) -> None:
     """Run a model over a corpus and write its predictions.
@@ -233,6 +242,10 @@ def predict(
     check_writable(output, corpus, *list_run_files(run_dir))
     thresholds = None if threshold is None else parse_thresholds(threshold)
     all_documents = load_and_report_losses(corpus)
+    if show_prompt:
+        first_documents = take_documents(all_documents, 1 if limit is None else limit)
+        print_prompts(model, parse_model_args(model_args), first_documents, all_documents.ids)
+        return
     gold = take_documents(all_documents, limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
     collected: list[Document] = []
@@ -256,6 +269,27 @@ def predict(
     write_predictions(answers, output)
     if any(document.failure is not None for document in answers):
         raise typer.Exit(PARTIAL)
+
+
+def print_prompts(
+    name: str, arguments: dict[str, Any], documents: Corpus, known_ids: Collection[str]
+) -> None:
+    """Print the messages that the model would get for each document, without a request.
+
+    Raises InputError for a model without a prompt.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        model = load_for_corpus(name, documents, arguments, known_ids=known_ids)
+    if model.messages is None:
+        raise InputError(
+            f"{model.name}: --show-prompt: this model has no prompt; use a model of kind"
+            " openai:NAME"
+        )
+    for document in documents:
+        print(f"# document {escape_controls(document.id)}")
+        for message in model.messages(document):
+            content = redact_values(redact(message["content"]), model.secrets)
+            print(f"## {message['role']}\n{escape_controls(content, keep=_LAYOUT)}")
 
 
 def write_predictions(answers: Corpus, output: Path | None) -> None:

@@ -166,7 +166,9 @@ def load(
             **sampling,
             "response_format": response_format,
         }
-        return build_model(model.predict, settings=settings, with_schema=with_schema)
+        return build_model(
+            model.predict, settings=settings, with_schema=with_schema, messages=model.messages
+        )
 
     if definitions:
         return with_schema(None)
@@ -279,6 +281,10 @@ class OpenAIModel:
         Raises ModelError if no document can be annotated.
         """
         return map(self._predict_one, documents)
+
+    def messages(self, document: Document) -> list[dict[str, str]]:
+        """The messages of the request for a document."""
+        return self.prompt.messages_for(document.text)
 
     def _predict_one(self, document: Document) -> Document:
         """The document with the model's annotations, or with its failure."""

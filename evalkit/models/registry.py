@@ -63,6 +63,7 @@ class Model:
     - `streams`: it yields answers one by one, so that a run can stop in the middle of a batch.
     - `secrets`: texts that are never written.
     - `setting_aliases`: the present name of each setting that had another one in earlier versions.
+    - `messages`: returns the messages of the request for a document, for a model with a prompt.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Model:
     streams: bool = False
     secrets: tuple[str, ...] = ()
     setting_aliases: Mapping[str, str] = field(default_factory=dict)
+    messages: Callable[[Document], list[dict[str, str]]] | None = None
 
     def __repr__(self) -> str:
         return f"<Model {escape_controls(self.name)}>"
