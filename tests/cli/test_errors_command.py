@@ -64,7 +64,7 @@ def test_the_suffix_sets_the_format(paths, scores, tmp_path):
         (("--by", "lenght"), "did you mean 'length'"),
         (("--by", "novelty"), "name it with --train CORPUS"),
         (("--layer", "entity"), "did you mean 'entities'"),
-        (("--layer", "attribution-relations"), "unknown layer 'attribution-relations'"),
+        (("--layer", "attribution-relations"), "errors of attribution-relations are not analyzed"),
         (("--metric", "triggers/strict"), "metric triggers/strict: is of another layer"),
         (("--metric", "entities/characters"), "characters are compared as sets"),
         (("--max-documents", "some"), "expected a whole number, or all"),
