@@ -189,9 +189,10 @@ def _digest_annotations(document: Any, layer: str) -> bytes:
     document_layer, _, attribute = layer.partition(":")
     if getattr(document, document_layer) is None:
         return UNANNOTATED
-    keys = annotation_keys(document, layer)
     if attribute:
         keys = iter_value_digests(document, attribute)
+    else:
+        keys = annotation_keys(document, layer)
     total = 0
     for key in keys:
         total += xxhash.xxh3_64_intdigest(key)
