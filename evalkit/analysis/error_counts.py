@@ -73,7 +73,7 @@ class ErrorCounts:
     pairs: how often gold has one label and the paired prediction another, by kind of pair.
     pieces: how merged and split items differ from the items that they are judged by: "label" or the
     detail of their boundary, to a number of items. approximate: the number of pairs that are shown
-    without a full search; their kinds are exact.
+    without a full search; their kinds are exact in layers of spans.
     """
 
     layer: str

@@ -165,7 +165,7 @@ def _compare(
     has_direction = gold.label not in symmetric and predicted.label not in symmetric
     if gold.label != predicted.label:
         alignments = [straight] if has_direction else [straight, crossed]
-        if any(all(one == other for one, other in pairs) for pairs in alignments):
+        if any(map(_is_same, alignments)):
             shared = _count_shared(straight if _is_same(straight) else crossed)
             return _Comparison("label", "", shared)
         return None

@@ -29,7 +29,7 @@ def warn_of_contents(location: CorpusLocation, documents: Sequence[Document]) ->
     if not documents:
         raise InputError(f"{location.path}: no documents")
     refuse_empty_texts(documents, location)
-    if not any(getattr(document, layer) for document in documents for layer in LAYERS):
+    if not any(getattr(document, name) for document in documents for name in (*LAYERS, "unplaced")):
         print_notice(
             f"{location.path}: warning: no annotations were read in any of"
             f" {pluralize(len(documents), 'document')}"

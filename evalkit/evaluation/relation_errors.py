@@ -22,14 +22,6 @@ from evalkit.analysis.relation_errors import (
 from evalkit.analysis.span_pairing import pair_items
 from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Document, Event, argument_fragments, iter_arguments
-from evalkit.evaluation.document_counter import (
-    BLOCK_DOCUMENTS,
-    ScoringTask,
-    add_annotated,
-    build_block,
-    drop_failed_annotations,
-    make_block_builder,
-)
 from evalkit.scoring.block_side import BlockSide
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block, BlockBuilder
@@ -59,17 +51,6 @@ class RelationErrors(NamedTuple):
     gold: RelationSide
     predicted: RelationSide
     outcomes: list[RelationOutcome]
-
-
-def iter_relation_errors(task: ScoringTask) -> Iterator[RelationErrors]:
-    """The documents whose relations gold annotates. Failed predictions have no relations."""
-    builder = make_block_builder(task, "relations", Vocabulary(), keep_documents=True)
-    for pairs in task.inputs.iter_batches():
-        if add_annotated(builder, drop_failed_annotations(pairs)) >= BLOCK_DOCUMENTS:
-            yield from compare_relations(builder, build_block(builder, task.inputs))
-            builder = make_block_builder(task, "relations", Vocabulary(), keep_documents=True)
-    if len(builder):
-        yield from compare_relations(builder, build_block(builder, task.inputs))
 
 
 def compare_relations(builder: BlockBuilder, block: Block) -> Iterator[RelationErrors]:

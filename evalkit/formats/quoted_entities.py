@@ -116,8 +116,10 @@ def _is_quote(entity: Any) -> bool:
 
 
 def _check_quote(entity: Any, document: str, index: int) -> None:
-    """Raises DocumentError for an entity with one offset only, or without text."""
-    if entity.end is not msgspec.UNSET:
+    """Raises DocumentError for an entity with one offset only, without text or without a label."""
+    if not entity.label:
+        problem, field = "invalid label '': expected a non-empty string", "label"
+    elif entity.end is not msgspec.UNSET:
         problem, field = "no 'start' beside 'end': give both, or neither", "start"
     elif entity.start is not msgspec.UNSET:
         problem, field = "no 'end' beside 'start': give both, or neither", "end"

@@ -88,6 +88,11 @@ def describe_approximation(counts: ErrorCounts) -> str:
     """What is approximate in some counts, in a sentence; empty if nothing is."""
     if not counts.approximate:
         return ""
+    if counts.layer == "relations" or counts.layer.startswith("attached-"):
+        return (
+            f"{pluralize(counts.approximate, 'pair')} among too many possible ones: kinds, details"
+            " and examples may differ from the best pairing"
+        )
     return (
         f"{pluralize(counts.approximate, 'pair')} among more than 32 overlapping items: the numbers"
         " of kinds are exact, details and examples may differ from the best pairing"

@@ -372,3 +372,18 @@ def test_compare_shows_boundaries_beside_strict():
     metrics = evalkit.compare(**systems).metrics
     place = metrics.index("relations/strict")
     assert metrics[place + 1] == "relations/boundaries"
+
+
+def test_relations_with_too_many_possible_pairs_are_called_approximate():
+    text = "x" * 200
+    documents = []
+    # Each gold span shares ten characters with each predicted one: no pair is better than another.
+    for spans in ([(n, 100) for n in range(70)], [(90, 101 + n) for n in range(70)]):
+        entities = [Entity("A", *span, id=f"e{n}") for n, span in enumerate(spans)]
+        entities.append(Entity("T", 190, 200, id="t"))
+        relations = [evalkit.Relation("r", f"e{n}", "t") for n in range(70)]
+        documents.append(Document("d", text, entities, relations=relations))
+    gold, predicted = (Corpus([document]) for document in documents)
+    analysis = score(gold, predicted, "relations/strict", boot=0).errors("relations")
+    assert analysis.counts["argument span"] == 70
+    assert "70 pairs among too many possible ones: kinds" in analysis.render()

@@ -104,12 +104,15 @@ def test_fields_that_would_be_dropped_are_refused_with_the_option_that_keeps_the
     ("entity", "problem"),
     [
         ({"label": "A"}, "no 'start' and 'end', and no 'text'"),
+        ({"label": "", "text": "Japan"}, "invalid label ''"),
         ({"label": "A", "start": 0, "text": "Japan"}, "no 'end' beside 'start'"),
         ({"label": "A", "end": 5, "text": "Japan"}, "no 'start' beside 'end'"),
     ],
 )
 @pytest.mark.parametrize("options", [{}, {"ground": True}, {"offset_unit": "utf-8"}])
-def test_an_entity_with_neither_offsets_nor_text_is_refused(tmp_path, entity, problem, options):
+def test_an_entity_without_label_offsets_or_text_is_refused_with_its_place(
+    tmp_path, entity, problem, options
+):
     line = {"id": "1", "text": TEXT, "entities": [entity]}
     path = write_lines(tmp_path / "q.jsonl", line)
     with pytest.raises(LoadError, match=rf":1: .*entities\[0\].*{problem}"):
@@ -185,3 +188,9 @@ def test_dicts_in_memory_may_lack_offsets_too():
     assert [item.quote for item in corpus.documents[0].unplaced] == ["Japan", "Syria", "Japan"]
     gold = Corpus([Document("1", TEXT, (Entity("LOC", 0, 5),))])
     assert score(gold, corpus, "surfaces/strict", boot=0)["surfaces/strict"].micro.tp == 1
+
+
+def test_a_file_with_quotes_only_has_annotations(tmp_path, files):
+    result = run_evalkit("convert", files[1], tmp_path / "out.jsonl", "--predictions")
+    assert result.returncode == 0
+    assert "no annotations" not in result.stderr
