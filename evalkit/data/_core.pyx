@@ -336,46 +336,52 @@ def read_spans(documents, label_codes, object add_label, int64_t max_offset):
 
     Reference: `span_arrays.build_span_arrays`.
     """
-    cdef Py_ssize_t total = 0, row = 0, n
+    cdef Py_ssize_t total, row
     cdef int64_t *starts
     cdef int64_t *ends
     cdef int64_t *labels
     cdef PyObject *code
     counts = []
+    flat = []
     for spans in documents:
         if type(spans) is not list and type(spans) is not tuple:
             return None
         counts.append(len(spans))
-        total += len(spans)
+        flat.extend(spans)
+    total = PyList_GET_SIZE(flat)
     start_bytes = PyBytes_FromStringAndSize(NULL, total * sizeof(int64_t))
     end_bytes = PyBytes_FromStringAndSize(NULL, total * sizeof(int64_t))
     label_bytes = PyBytes_FromStringAndSize(NULL, total * sizeof(int64_t))
     starts = <int64_t *>PyBytes_AS_STRING(start_bytes)
     ends = <int64_t *>PyBytes_AS_STRING(end_bytes)
     labels = <int64_t *>PyBytes_AS_STRING(label_bytes)
-    for spans in documents:
-        for span in spans:
-            if row >= total or type(span) is not tuple or PyTuple_GET_SIZE(span) != 3:
+    for row in range(total):
+        if row + 4 * VISITS_AHEAD < total:
+            PREFETCH(PyList_GET_ITEM(flat, row + 4 * VISITS_AHEAD))
+        if row + 2 * VISITS_AHEAD < total:
+            ahead = <object>PyList_GET_ITEM(flat, row + 2 * VISITS_AHEAD)
+            if type(ahead) is tuple and PyTuple_GET_SIZE(ahead) == 3:
+                PREFETCH(PyTuple_GET_ITEM(ahead, 0))
+                PREFETCH(PyTuple_GET_ITEM(ahead, 1))
+        span = <object>PyList_GET_ITEM(flat, row)
+        if type(span) is not tuple or PyTuple_GET_SIZE(span) != 3:
+            return None
+        if not _as_int64(<object>PyTuple_GET_ITEM(span, 0), starts + row):
+            return None
+        if not _as_int64(<object>PyTuple_GET_ITEM(span, 1), ends + row):
+            return None
+        if not 0 <= starts[row] < ends[row] < max_offset:
+            return None
+        label = <object>PyTuple_GET_ITEM(span, 2)
+        if not PyUnicode_CheckExact(label):
+            return None
+        code = PyDict_GetItemWithError(label_codes, label)
+        if code == NULL:
+            if not _is_encodable(label):
                 return None
-            if not _as_int64(<object>PyTuple_GET_ITEM(span, 0), starts + row):
-                return None
-            if not _as_int64(<object>PyTuple_GET_ITEM(span, 1), ends + row):
-                return None
-            if not 0 <= starts[row] < ends[row] < max_offset:
-                return None
-            label = <object>PyTuple_GET_ITEM(span, 2)
-            if not PyUnicode_CheckExact(label):
-                return None
-            code = PyDict_GetItemWithError(label_codes, label)
-            if code == NULL:
-                if not _is_encodable(label):
-                    return None
-                labels[row] = add_label(label)
-            else:
-                labels[row] = <object>code
-            row += 1
-    if row != total:
-        return None
+            labels[row] = add_label(label)
+        else:
+            labels[row] = <object>code
     return counts, start_bytes, end_bytes, label_bytes
 
 
