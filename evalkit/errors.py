@@ -430,6 +430,8 @@ def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -
     if of == "model":
         return f"-a {name}={typed}"
     flag = f"--{name.replace('_', '-')}"
+    if value is False:
+        return f"--no{flag[1:]}"
     return flag if value is _NO_VALUE or value is True else f"{flag} {typed}"
 
 

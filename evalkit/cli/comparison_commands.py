@@ -32,7 +32,6 @@ from evalkit.cli.options import (
     JUnitFile,
     LabelMapTexts,
     Labels,
-    Normalization,
     OptionalBoot,
     OptionalLevel,
     OptionalMissing,
@@ -47,6 +46,7 @@ from evalkit.cli.options import (
     ReportFile,
 )
 from evalkit.cli.report_output import PARTIAL, ReportOutput, check_report, write_comparison_report
+from evalkit.cli.string_options import Normalization, OptionalMatchTexts
 from evalkit.errors import InputError, print_line
 from evalkit.evaluation.corpus_scores import compare_named
 from evalkit.evaluation.verify import MAX_REPORTED, find_differences
@@ -77,6 +77,7 @@ def compare_command(
     seed: OptionalSeed = None,
     level: OptionalLevel = None,
     normalization: Normalization = None,
+    match_texts: OptionalMatchTexts = None,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -122,6 +123,7 @@ def compare_command(
         "seed": seed,
         "level": level,
         "normalization": normalization,
+        "match_texts": match_texts,
     }
     options = {name: value for name, value in given_options.items() if value is not None}
     report_format = output_format(form, output)

@@ -141,15 +141,6 @@ Units = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
-Normalization = Annotated[
-    str | None,
-    typer.Option(
-        "--normalization",
-        metavar="NAME",
-        help="Normalization of strings in surfaces: verbatim, casefold or squad.",
-        rich_help_panel=SCORING,
-    ),
-]
 Gates = Annotated[
     list[str] | None,
     typer.Option(

@@ -44,7 +44,6 @@ from evalkit.cli.options import (
     ModelCardFile,
     ModelName,
     Name,
-    Normalization,
     Output,
     OutputFormat,
     Percent,
@@ -66,6 +65,7 @@ from evalkit.cli.report_output import (
     print_report,
     validate_card_options,
 )
+from evalkit.cli.string_options import Normalization
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (

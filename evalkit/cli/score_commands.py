@@ -33,7 +33,6 @@ from evalkit.cli.options import (
     Missing,
     ModelCardFile,
     Name,
-    Normalization,
     Output,
     OutputFormat,
     Percent,
@@ -51,6 +50,7 @@ from evalkit.cli.report_output import (
     validate_card_options,
 )
 from evalkit.cli.shard_options import Backend, CountsDir, ScoreJobs
+from evalkit.cli.string_options import MatchTexts, Normalization
 from evalkit.corpus import are_sharded
 from evalkit.errors import escape_surrogates
 from evalkit.evaluation.corpus_scores import score
@@ -71,6 +71,7 @@ def score_command(
     seed: Seed = 12345,
     level: Level = 0.95,
     normalization: Normalization = None,
+    match_texts: MatchTexts = True,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
     run_dir: CountsDir = None,
@@ -113,6 +114,7 @@ def score_command(
         "seed": seed,
         "level": level,
         "normalization": normalization,
+        "match_texts": match_texts,
     }
     if are_sharded(gold, predicted):
         from evalkit.cli.shard_scoring import score_shards

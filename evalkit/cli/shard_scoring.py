@@ -32,7 +32,7 @@ def score_shards(
     run_dir: Path | None,
 ) -> Scores:
     """The scores of a corpus in shards. options: of `score`, without those that are named here."""
-    shards = find_shards(gold, predicted, options["missing"])
+    shards = find_shards(gold, predicted, options["missing"], match_texts=options["match_texts"])
     label_options = read_label_options(shards, labels, label_map)
     plan = ShardPlan(shards, ScoreOptions.create(metrics, **options, **label_options), name)
     store = None if run_dir is None else plan.open_store(run_dir)

@@ -42,6 +42,7 @@ SCORE_OPTIONS = (
     "seed",
     "level",
     "normalization",
+    "match_texts",
     "jobs",
     "backend",
     "run_dir",
@@ -108,6 +109,7 @@ def score(
     seed: int = 12345,
     level: float = 0.95,
     normalization: str | None = None,
+    match_texts: bool = True,
     jobs: int = 1,
     backend: str | None = None,
     run_dir: str | Path | None = None,
@@ -135,6 +137,8 @@ def score(
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
     - `normalization`: of the strings that `surfaces` compares: "verbatim" (default), "casefold"
       (without case, white space collapsed) or "squad" (without case, punctuation and articles).
+    - `match_texts`: False joins documents by id only, for metrics of `surfaces`: predictions for
+      another text than gold's, such as a transcript, are compared by their strings.
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
@@ -156,12 +160,18 @@ def score(
         seed=seed,
         level=level,
         normalization=normalization,
+        match_texts=match_texts,
     )
     if are_sharded(gold, predicted):
         from evalkit.evaluation.sharded_inputs import find_shards
         from evalkit.evaluation.shards import ShardPlan
 
-        shards = find_shards(cast("str", gold), cast("str", predicted), options.missing)
+        shards = find_shards(
+            cast("str", gold),
+            cast("str", predicted),
+            options.missing,
+            match_texts=options.match_texts,
+        )
         plan = ShardPlan(shards, options, name)
         store = None if run_dir is None else plan.open_store(run_dir)
         return plan.merge(plan.iter_counts(jobs, backend, store))
@@ -170,7 +180,13 @@ def score(
             f"{spell_option('run_dir', str(run_dir))}: the counts of shards are stored: expected"
             " patterns, such as gold/*.jsonl, or folders of JSONL files"
         )
-    inputs = open_inputs(gold, predicted, options.missing, options.metrics or ())
+    inputs = open_inputs(
+        gold,
+        predicted,
+        options.missing,
+        options.metrics or (),
+        match_texts=options.match_texts,
+    )
     run = ScoringRun(inputs, options, _count_documents_up_to(inputs.gold, SEVERAL))
     try:
         result = run.count(jobs, backend)

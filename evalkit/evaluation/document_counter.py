@@ -352,6 +352,8 @@ class DocumentCounter:
         }
         if get_layer(metric.layer).compares_strings:
             fields["normalization"] = self._task.options.normalization or "verbatim"
+        if not inputs.match_texts:
+            fields["match_texts"] = "false"
         if inputs.read:
             fields["read"] = inputs.read
         fields["model"] = inputs.prediction_name

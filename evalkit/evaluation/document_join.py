@@ -9,7 +9,7 @@ temporary files.
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -32,6 +32,7 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
+from evalkit.evaluation.other_texts import compare_strings_only, replace_text
 from evalkit.evaluation.span_tables import check_metrics, open_sides
 from evalkit.evaluation.unordered_predictions import (
     IndexedPredictions,
@@ -103,7 +104,9 @@ class EvaluationInputs:
     dropped, repaired and skipped, as `ConversionReport.to_json`. duplicates: whether those in gold
     are an "error", or were dropped ("drop"). read: the signature field with the reading options
     that differ from their defaults. document_advice: what to do if the documents of both sides
-    differ because they were read with other options; "" if they were not.
+    differ because they were read with other options; "" if they were not. match_texts: whether
+    both sides must have the same texts; if not, the strings of those that differ are compared.
+    compares_strings: whether metrics are requested that all compare strings.
     """
 
     name: str
@@ -117,6 +120,8 @@ class EvaluationInputs:
     duplicates: str = "error"
     read: str = ""
     document_advice: str = ""
+    match_texts: bool = True
+    compares_strings: bool = False
 
     def iter_batches(self) -> Iterator[DocumentPairs]:
         """The documents of both sides, 64 at a time.
@@ -163,8 +168,13 @@ class EvaluationInputs:
             self.missing_count += 1
             return Document(document.id, document.text, failure=MISSING_AS_EMPTY)
         if prediction.text != document.text:
+            if not self.match_texts:
+                return replace_text(prediction, document.text)
             difference = _first_difference(document.text, prediction.text)
             advice = self.document_advice or _advise_texts(document.text, prediction.text)
+            if self.compares_strings:
+                advice += f"{'; or ' if advice else ''}join documents by id only with "
+                advice += spell_option("match_texts", False)
             raise InputError(
                 f"{self.prediction_name}: document {quoted_repr(document.id)} has another text"
                 f" than in {self.name}: {'; '.join(filter(None, [difference, advice]))}"
@@ -176,11 +186,14 @@ def open_inputs(
     gold: CorpusSource | CorpusLocation,
     predicted: CorpusSource | CorpusLocation,
     missing: str,
-    metrics: Iterable[Metric] = (),
+    metrics: Collection[Metric] = (),
+    *,
+    match_texts: bool = True,
 ) -> EvaluationInputs:
     """Both sides of an evaluation; JSONL and Parquet files of documents are not loaded.
 
-    metrics: those that are requested, of which some need texts.
+    metrics: those that are requested, of which some need texts. match_texts: whether both sides
+    must have the same texts.
     """
     if _is_table(gold) or _is_table(predicted):
         gold_corpus, predicted_corpus = open_sides(gold, predicted)
@@ -212,6 +225,8 @@ def open_inputs(
             predicted_corpus.name,
             conversion["predicted"].effective_options,
         ),
+        match_texts=match_texts,
+        compares_strings=compare_strings_only(metrics),
     )
 
 

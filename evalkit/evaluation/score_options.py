@@ -22,6 +22,7 @@ from evalkit.errors import (
     advise_extra,
     spell_option,
 )
+from evalkit.evaluation.other_texts import check_metrics_without_texts
 from evalkit.results.metadata import ScoredOptions
 from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
@@ -35,7 +36,8 @@ BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 @dataclass(frozen=True)
 class ScoreOptions:
     """What to score, and how; see `score`. metrics: None for those that the layers allow.
-    normalization: None if no metric compares strings.
+    normalization: None if no metric compares strings. match_texts: whether both sides must have the
+    same texts.
     """
 
     metrics: tuple[Metric, ...] | None
@@ -48,6 +50,7 @@ class ScoreOptions:
     seed: int
     level: float
     normalization: str | None = None
+    match_texts: bool = True
 
     @classmethod
     def create(
@@ -63,6 +66,7 @@ class ScoreOptions:
         seed: int = 12345,
         level: float = 0.95,
         normalization: str | None = None,
+        match_texts: bool = True,
     ) -> ScoreOptions:
         """The options as `score` takes them.
 
@@ -85,6 +89,12 @@ class ScoreOptions:
                 f"{spell_option('normalization', normalization)}: is for the strings of the layer"
                 " surfaces: add surfaces/strict to the metrics"
             )
+        if not isinstance(match_texts, bool):
+            raise InputError(
+                f"invalid {spell_option('match_texts', match_texts)}: expected True or False"
+            )
+        if not match_texts:
+            check_metrics_without_texts(parsed)
         return cls(
             parsed,
             labels,
@@ -96,6 +106,7 @@ class ScoreOptions:
             seed,
             level,
             normalization,
+            match_texts,
         )
 
     def resolve_labels(self, schema: Schema | None) -> LabelMapping:
@@ -121,6 +132,7 @@ class ScoreOptions:
             missing=self.missing,
             units=self.units,
             normalization=self.normalization or UNSET,
+            match_texts=UNSET if self.match_texts else False,
         )
 
 

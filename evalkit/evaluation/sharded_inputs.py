@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -44,12 +44,15 @@ class ShardPair(NamedTuple):
     gold: CorpusLocation
     predicted: CorpusLocation
     missing: str
+    match_texts: bool = True
 
-    def open(self, metrics: Iterable[Metric] = ()) -> EvaluationInputs:
+    def open(self, metrics: Collection[Metric] = ()) -> EvaluationInputs:
         """Both sides of the shard, with the names of the whole corpora. metrics: those that are
         requested, of which some need texts.
         """
-        inputs = open_inputs(self.gold, self.predicted, self.missing, metrics)
+        inputs = open_inputs(
+            self.gold, self.predicted, self.missing, metrics, match_texts=self.match_texts
+        )
         return replace(inputs, name=self.corpus_name, prediction_name=self.prediction_name)
 
 
@@ -68,8 +71,11 @@ class ShardedInputs(EvaluationInputs):
             self.missing_count += inputs.missing_count
 
 
-def find_shards(gold: str | Path, predicted: str | Path, missing: str) -> ShardedInputs:
+def find_shards(
+    gold: str | Path, predicted: str | Path, missing: str, *, match_texts: bool = True
+) -> ShardedInputs:
     """The shards of both sides, paired by their paths below the folder of each side and sorted.
+    match_texts: whether both sides must have the same texts.
 
     Raises InputError for a side without files, and for a shard that one side lacks.
     """
@@ -89,7 +95,13 @@ def find_shards(gold: str | Path, predicted: str | Path, missing: str) -> Sharde
             )
     shards = [
         ShardPair(
-            name, gold_name, prediction_name, gold_shards[name], predicted_shards[name], missing
+            name,
+            gold_name,
+            prediction_name,
+            gold_shards[name],
+            predicted_shards[name],
+            missing,
+            match_texts,
         )
         for name in sorted(gold_shards)
     ]
@@ -100,6 +112,7 @@ def find_shards(gold: str | Path, predicted: str | Path, missing: str) -> Sharde
         gold=ShardedSide(tuple(shard.gold for shard in shards)),
         predicted=ShardedSide(tuple(shard.predicted for shard in shards)),
         missing=missing,
+        match_texts=match_texts,
         shards=shards,
     )
 

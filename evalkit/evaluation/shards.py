@@ -46,7 +46,10 @@ def plan_shards(
     Raises InputError for a shard that one side lacks.
     """
     score_options = ScoreOptions.create(metrics, **options)
-    return ShardPlan(find_shards(gold, predicted, score_options.missing), score_options, name)
+    shards = find_shards(
+        gold, predicted, score_options.missing, match_texts=score_options.match_texts
+    )
+    return ShardPlan(shards, score_options, name)
 
 
 class ShardPlan:

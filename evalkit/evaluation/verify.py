@@ -47,6 +47,7 @@ def find_differences(
         seed=how.seed,
         level=how.level,
         normalization=options.normalization or None,
+        match_texts=options.match_texts is not False,
     )
     one, two = (
         _without_names(json.loads(text))

@@ -15,6 +15,7 @@ from evalkit.scoring.span_edges import SpanEdges
 
 ConversionCounts = dict[str, dict[str, dict[str, int]]]  # side → section → name → count
 INDEPENDENT_SENTENCES = "sentences as documents: intervals and p assume that they are independent"
+IN_ANOTHER_TEXT = "in another text than gold's"  # why entities are unplaced with match_texts=False
 
 
 class CorpusInfo(msgspec.Struct):
@@ -29,6 +30,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
 
     metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
     zones, missing, units: of scores of documents only; normalization: of scores with surfaces only;
+    match_texts: False where texts may differ, see `score`;
     tagging, repair: of scores of tags only.
     """
 
@@ -39,6 +41,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     missing: str | UnsetType = UNSET
     units: str | UnsetType = UNSET
     normalization: str | UnsetType = UNSET
+    match_texts: bool | UnsetType = UNSET
     tagging: str | UnsetType = UNSET
     repair: str | UnsetType = UNSET
 

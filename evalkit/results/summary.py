@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from evalkit.results.metadata import (
+    IN_ANOTHER_TEXT,
     ConversionCounts,
     ResultMetadata,
     find_independence_assumption,
@@ -107,6 +108,7 @@ def build_report(
     foot = (
         *set_aside_lines(set_aside),
         *(unplaced_lines(metadata) if _has_unplaced(set_aside) else ()),
+        *_other_text_lines(metadata),
         *_ambiguity_lines(builder, rows, metadata),
         *builder.interval_lines(unit_counts, [_average_row(rows, m, "micro") for m in metrics]),
         *builder.single_document_lines(signatures_of),
@@ -301,6 +303,16 @@ def unplaced_lines(metadata: ResultMetadata) -> Iterator[str]:
     """The most frequent reasons for which predictions are unplaced."""
     for reason, count in list(metadata.unplaced.items())[:3]:
         yield f"  {count} × {reason}"
+
+
+def _other_text_lines(metadata: ResultMetadata) -> Iterator[str]:
+    """What was compared where texts may differ."""
+    if metadata.options.match_texts is False:
+        count = metadata.unplaced.get(IN_ANOTHER_TEXT, 0)
+        yield (
+            "documents joined by id only; predicted entities of other texts, compared by their"
+            f" strings: {count:,}"
+        )
 
 
 def _ambiguity_lines(
