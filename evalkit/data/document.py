@@ -435,21 +435,32 @@ def span_fragments(span: Any) -> Fragments:
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
-def _check_references(document: Document) -> None:
-    """Raises DocumentError unless ids are unique, each `ref`, `head` and `tail` is the id of an
-    entity or event, and each `parent` that of an attribution that is not nested in itself.
+def list_ids(document: Any) -> dict[str, str]:
+    """The place of each id of a document, such as "entities[0]". Raises DocumentError for an id
+    that is not unique.
     """
-    seen: dict[str, str] = {}
+    places: dict[str, str] = {}
     for layer in LAYERS:
         for index, annotation in enumerate(getattr(document, layer) or ()):
-            if annotation.id is not None and annotation.id in seen:
+            if annotation.id is None:
+                continue
+            if annotation.id in places:
                 raise DocumentError(
-                    duplicate_id_problem(annotation.id, seen[annotation.id]),
+                    duplicate_id_problem(annotation.id, places[annotation.id]),
+                    document=str(document.id),
                     layer=layer,
                     index=index,
                     field="id",
                 )
-            seen[annotation.id] = f"{layer}[{index}]"
+            places[annotation.id] = f"{layer}[{index}]"
+    return places
+
+
+def _check_references(document: Document) -> None:
+    """Raises DocumentError unless ids are unique, each `ref`, `head` and `tail` is the id of an
+    entity or event, and each `parent` that of an attribution that is not nested in itself.
+    """
+    seen = list_ids(document)
     for layer, index, field, id in _iter_references(document):
         if not seen.get(id, "").startswith(("entities", "events")):
             problem = f"no entity or event of this document has the id {quoted_repr(id)}"

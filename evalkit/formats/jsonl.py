@@ -10,7 +10,8 @@ and a byte order mark are skipped. Unknown keys are refused: put other data into
 
 **Entities without offsets**, `{"label": "PER", "text": "Ada"}`, are unplaced items of a prediction:
 they count in `surfaces`, and are wrong in the layers of spans. With `ground=true` (the reading
-option `ground`) their texts are searched in the document.
+option `ground`) their texts are searched in the document. Relations refer to them by their ids; a
+relation of an entity without a place in the text is unplaced, too.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from evalkit.files import open_input, replace_file
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_plain import CHUNK_SIZE, MAX_OTHER_CHUNKS, decode_plain_lines
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
-from evalkit.formats.quoted_entities import ground_quotes_of, has_quotes, take_quotes
+from evalkit.formats.quoted_entities import ground_line, has_quotes, take_quotes
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults
 
@@ -142,28 +143,12 @@ def read(
     if reading.is_default and not is_grounded:
         yield from _read_chunks(path)
         return
+    grounded = None
+    if is_grounded:
+        grounded = ConversionReport() if conversion is None else conversion
     for number, line in iter_lines(path, UncheckedZonesLine):
         position = f"{path}:{number}"
-        placed = _ground_line(line, position, conversion) if is_grounded else line
-        yield position, _convert_line(placed, position, None if reading.is_default else reading)
-
-
-def _ground_line(line: Any, position: str, conversion: ConversionReport | None) -> Any:
-    """The decoded line with offsets for all entities, which are counted; LoadError if invalid."""
-    if isinstance(line, LoadError) or not has_quotes(line):
-        return line
-    try:
-        grounded = ground_quotes_of(line)
-    except DocumentError as error:
-        return LoadError([f"{position}: {error}"])
-    conversion = ConversionReport() if conversion is None else conversion
-    if grounded.found:
-        name = "entities without offsets that were found in the text"
-        conversion.repaired.add(name, position, grounded.found)
-    if grounded.absent:
-        name = "entities without offsets that are not in the text (unplaced)"
-        conversion.skipped.add(name, position, grounded.absent)
-    return grounded.line
+        yield position, _convert_line(line, position, reading, grounded)
 
 
 def _read_chunks(path: Path) -> DocumentResults:
@@ -197,16 +182,21 @@ def _read_chunks(path: Path) -> DocumentResults:
 
 
 def _convert_line(
-    line: Any, position: str, reading: OffsetConvention | None = None
+    line: Any,
+    position: str,
+    reading: OffsetConvention | None = None,
+    grounded: ConversionReport | None = None,
 ) -> Document | LoadError:
-    """The document of a decoded line; a LoadError if one of them is invalid."""
+    """The document of a decoded line; a LoadError if one of them is invalid. grounded: counts the
+    entities without offsets that are searched; without it, none is.
+    """
     if isinstance(line, LoadError):
         return line
     try:
-        if reading is not None:
-            if has_quotes(line):
-                line = take_quotes(line)
+        if reading is not None and not reading.is_default:
             line = convert_offsets(line, reading)
+        if grounded is not None and has_quotes(line):
+            line = ground_line(line, position, grounded)
         return document_of(line)
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
@@ -225,10 +215,13 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 def convert_offsets(line: Any, reading: OffsetConvention) -> Any:
     """The decoded line with its offsets in code points, and without the surface forms that match.
 
-    Raises DocumentError for an offset outside the text or inside a character.
+    Entities without offsets stay as they are. Raises DocumentError for an offset outside the text
+    or inside a character.
     """
     offsets = reading.converter_for(line.text)
     for layer, index, field, span in iter_spans(line):
+        if span.start is msgspec.UNSET or span.end is msgspec.UNSET:
+            continue
         try:
             _convert_span(span, offsets)
         except DocumentError as error:

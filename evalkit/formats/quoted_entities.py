@@ -4,33 +4,27 @@ Without `ground`, such an entity is unplaced: its text counts in the layer of su
 wrong prediction in the layers of spans. With `ground`, its text is searched in the document (see
 evalkit.data.grounding): equal texts take successive occurrences, whatever their labels, and where a
 text occurs more often than it was given, all occurrences are stored as choices, so that the best
-and the worst placement can be reported.
+and the worst placement can be reported. Relations of entities that remain without a place are
+unplaced too: see evalkit.formats.quoted_relations.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from evalkit.data.document import Unplaced
 from evalkit.errors import DocumentError, spell_option
+from evalkit.formats.conversion import ConversionReport, ExampleCounts
+from evalkit.formats.quoted_relations import drop_references, split_relations
 
 WITHOUT_OFFSETS = "without offsets; the reading option ground searches them in the text"
 NOT_IN_TEXT = "not in the text"
+UNPLACED = "not in the text (unplaced)"
+ARGUMENT_NOT_IN_TEXT = "argument not in the text"
 # Fields that an unplaced item cannot hold
-_PLACED_FIELDS = ("id", "score", "attributes", "fragments")
-
-
-class QuotedEntities(NamedTuple):
-    """What became of the entities of a decoded line that have no offsets.
-
-    found, absent: how many are in the text, and how many are not.
-    """
-
-    line: Any
-    found: int
-    absent: int
+_PLACED_FIELDS = ("score", "attributes", "fragments")
 
 
 def has_quotes(line: Any) -> bool:
@@ -39,16 +33,15 @@ def has_quotes(line: Any) -> bool:
 
 
 def take_quotes(line: Any) -> Any:
-    """The decoded line with entities without offsets as unplaced items, after those that it has.
+    """The decoded line with entities without offsets, and relations of these, as unplaced items,
+    after those that it has. The ids of these are not kept.
 
     Raises DocumentError for such an entity without text, or with a field that unplaced items
     cannot hold.
     """
-    unplaced: list[Unplaced] = []
-    placed: list[Any] = []
+    quotes: list[Any] = []
     for index, entity in enumerate(line.entities):
         if not _is_quote(entity):
-            placed.append(entity)
             continue
         _check_quote(entity, line.id, index)
         for field in _PLACED_FIELDS:
@@ -62,17 +55,22 @@ def take_quotes(line: Any) -> Any:
                     index=index,
                     field=field,
                 )
-        unplaced.append(Unplaced("entities", entity.label, WITHOUT_OFFSETS, entity.text))
-    line.entities = tuple(placed)
-    line.unplaced = (*line.unplaced, *unplaced)
+        quotes.append(entity)
+    relations = split_relations(line, quotes, WITHOUT_OFFSETS, is_grounded=False)
+    drop_references(line, quotes, is_grounded=False)
+    unplaced = [Unplaced("entities", each.label, WITHOUT_OFFSETS, each.text) for each in quotes]
+    line.entities = tuple(entity for entity in line.entities if not _is_quote(entity))
+    line.relations = relations.placed
+    line.unplaced = (*line.unplaced, *unplaced, *relations.unplaced)
     return line
 
 
-def ground_quotes_of(line: Any) -> QuotedEntities:
+def ground_line(line: Any, position: str, conversion: ConversionReport) -> Any:
     """The decoded line with offsets for its entities without offsets; those whose text is not in
-    the document become unplaced items.
+    the document become unplaced items, and so do relations of these.
 
-    Raises DocumentError for such an entity without text.
+    conversion: counts both, and references to entities that are not in the text. Raises
+    DocumentError for such an entity without text.
     """
     from evalkit.data.grounding import Quote, count_outcomes, ground_quotes
 
@@ -87,27 +85,42 @@ def ground_quotes_of(line: Any) -> QuotedEntities:
         )
     groundings = ground_quotes(line.text, [Quote(line.entities[index].text) for index in indices])
     by_index = dict(zip(indices, groundings, strict=True))
+    absent = [line.entities[index] for index in indices if by_index[index].match_type == "absent"]
+    relations = split_relations(line, absent, ARGUMENT_NOT_IN_TEXT, is_grounded=True)
+    dropped_references = drop_references(line, absent, is_grounded=True)
     placed: list[Any] = []
-    unplaced: list[Unplaced] = []
     choices: list[list[Any]] = []
     for index, entity in enumerate(line.entities):
         grounding = by_index.get(index)
         if grounding is not None:
             if grounding.match_type == "absent":
-                unplaced.append(Unplaced("entities", entity.label, NOT_IN_TEXT, entity.text))
                 continue
             entity.start, entity.end = grounding.start, grounding.end
             entity.text = None  # it may differ from the text, as in case
             if len(grounding.candidates) > 1:
                 choices.append(["entities", len(placed), "", list(map(list, grounding.candidates))])
         placed.append(entity)
+    unplaced = [Unplaced("entities", entity.label, NOT_IN_TEXT, entity.text) for entity in absent]
     line.entities = tuple(placed)
-    line.unplaced = (*line.unplaced, *unplaced)
+    line.relations = relations.placed
+    line.unplaced = (*line.unplaced, *unplaced, *relations.unplaced)
     line.meta = {
         **(line.meta or {}),
         "grounding": {**count_outcomes(groundings), "unparsable": 0, "choices": choices},
     }
-    return QuotedEntities(line, len(groundings) - len(unplaced), len(unplaced))
+    repaired, skipped = conversion.repaired, conversion.skipped
+    found = len(indices) - len(absent)
+    _add(repaired, "entities without offsets that were found in the text", position, found)
+    _add(skipped, f"entities without offsets that are {UNPLACED}", position, len(absent))
+    _add(skipped, f"relations of entities that are {UNPLACED}", position, len(relations.unplaced))
+    name = "references to entities that are not in the text"
+    _add(conversion.dropped, name, position, dropped_references)
+    return line
+
+
+def _add(counts: ExampleCounts, name: str, position: str, count: int) -> None:
+    if count:
+        counts.add(name, position, count)
 
 
 def _is_quote(entity: Any) -> bool:

@@ -93,7 +93,7 @@ def test_fields_of_entities_that_are_found_are_kept(tmp_path):
     )
 
 
-@pytest.mark.parametrize("field", [{"score": 0.5}, {"id": "e"}, {"attributes": {"a": 1}}])
+@pytest.mark.parametrize("field", [{"score": 0.5}, {"attributes": {"a": 1}}])
 def test_fields_that_would_be_dropped_are_refused_with_the_option_that_keeps_them(tmp_path, field):
     predicted = write_lines(tmp_path / "q.jsonl", quoted_line(quotes=QUOTES[:1], **field))
     with pytest.raises(LoadError, match=rf":1: .*entities\[0\].*{next(iter(field))}.*ground=True"):
