@@ -45,7 +45,9 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Computes the encoded forms of each secret."""
-        self._forms = encoded_forms(secrets)
+        values = list(secrets)
+        self._forms = encoded_forms(values)
+        self._escaped = _escaped_pattern(values)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Redactor) and self._forms == other._forms
@@ -54,9 +56,15 @@ class Redactor:
         return hash(tuple(self._forms))
 
     def redact(self, text: str) -> str:
-        """The text with each secret replaced by "[key]"."""
+        """The text with each secret replaced by "[key]", also where JSON escapes its characters.
+
+        >>> Redactor(["sk-12345"]).redact(r'{"quote": "\\u0073k-12345"}')
+        '{"quote": "[key]"}'
+        """
         for form in self._forms:
             text = text.replace(form, REDACTED_KEY)
+        if self._escaped is not None and "\\" in text:
+            text = self._escaped.sub(REDACTED_KEY, text)
         return text
 
     def redact_json(self, value: Any) -> Any:
@@ -77,6 +85,26 @@ class Redactor:
             logger = logging.getLogger(name)
             if self._forms and _Filter(self) not in logger.filters:
                 logger.addFilter(_Filter(self))
+
+
+def _escaped_pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """Matches the secrets with any of their characters escaped as in JSON, also several times, as
+    in an answer that is JSON within a string; None where there are no secrets.
+    """
+    patterns = [
+        "".join(map(_escaped_character, secret))
+        for secret in secrets
+        if len(secret) >= MIN_SECRET_LENGTH
+    ]
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def _escaped_character(character: str) -> str:
+    """An expression for a character, or its escape behind up to eight backslashes."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    codes = [f"u(?i:{units[n : n + 4]})" for n in range(0, len(units), 4)]
+    escape = "".join(rf"\\{{1,8}}{code}" for code in codes)
+    return rf"(?:\\{{0,8}}{re.escape(character)}|{escape})"
 
 
 class _Filter(logging.Filter):

@@ -23,6 +23,7 @@ from evalkit.inference.runner import (
     load_for_corpus,
     open_run_dir,
 )
+from evalkit.inference.storage_options import StorageOptions
 from evalkit.results.wording import pluralize
 
 FIRST_UPDATE_SECONDS = 1.0  # before the first line of progress
@@ -34,9 +35,8 @@ def predict_with_progress(
     arguments: dict[str, Any],
     gold: Corpus,
     run_options: RunOptions,
-    run_dir: Path | None = None,
+    storage: StorageOptions,
     *,
-    retry_failed: bool = False,
     collected: list[Document] | None = None,
     known_ids: Collection[str] | None = None,
 ) -> Corpus:
@@ -47,13 +47,18 @@ def predict_with_progress(
     """
     collected = [] if collected is None else collected
     # Output of a model goes to stderr: it is not part of the result.
-    with contextlib.redirect_stdout(sys.stderr), explain_interrupt(run_dir):
+    with contextlib.redirect_stdout(sys.stderr), explain_interrupt(storage.run_dir):
         model = load_for_corpus(
-            name, gold, arguments, concurrency=run_options.concurrency, known_ids=known_ids
+            name,
+            gold,
+            arguments,
+            concurrency=run_options.concurrency,
+            known_ids=known_ids,
+            sends_requests=not storage.reparse,
         )
         with (
             graceful_interrupt(run_options.stop_event),
-            open_run_dir(run_dir, model, gold, retry_failed=retry_failed) as run,
+            open_run_dir(storage, model, gold) as run,
         ):
             for line in resume_messages(run, gold):
                 print_notice(line)
@@ -82,7 +87,12 @@ def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
             f"{run.folder}: the endpoint was {before} and is now {now}: answers of both count as"
             " those of one model; name another folder if they are not"
         )
-    if run.answers:
+    if run.options.reparse:
+        yield (
+            f"{run.folder}: parses {pluralize(len(run.answers), 'stored answer')} again; no request"
+            " is sent"
+        )
+    elif run.answers:
         failed = sum(document.failure is not None for document in run.answers.values())
         failures = f", {failed} of them failures (--retry-failed repeats those)" if failed else ""
         yield (
@@ -92,8 +102,17 @@ def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
 
 
 def run_summary(run: RunDirectory | None) -> Iterator[str]:
-    """A line with the requests, retries and tokens of a run, if a run directory has them."""
+    """A line with the requests, retries and tokens of a run, if a run directory has them; or with
+    the documents that had no answer to parse again.
+    """
     if run is None:
+        return
+    if run.unparsed:
+        yield (
+            f"{run.folder}: {pluralize(run.unparsed, 'document')} failed before there was an answer"
+            " to parse, and stay as they are"
+        )
+    if run.options.reparse:
         return
     totals = run.usage()
     parts = []
@@ -108,7 +127,7 @@ def run_summary(run: RunDirectory | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def explain_interrupt(run_dir: Path | None) -> Iterator[None]:
+def explain_interrupt(run_dir: str | Path | None) -> Iterator[None]:
     """Turn an interrupt into an InterruptedRunError, which says how to resume."""
     try:
         yield

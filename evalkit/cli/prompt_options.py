@@ -1,4 +1,4 @@
-"""The options of commands for the prompts of language models."""
+"""The options of commands for language models: their prompts, requests and answers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,24 @@ ShowPrompt = Annotated[
         "--show-prompt",
         metavar="",
         help="Print the prompt for the first document (--limit N: more); send no request.",
+        rich_help_panel=RUNNING,
+    ),
+]
+LogSamples = Annotated[
+    bool | None,
+    typer.Option(
+        "--log-samples/--no-log-samples",
+        help="Store raw requests and responses in --run-dir (default: where there is one).",
+        show_default=False,
+        rich_help_panel=RUNNING,
+    ),
+]
+Reparse = Annotated[
+    bool,
+    typer.Option(
+        "--reparse",
+        metavar="",
+        help="Parse the answers stored in --run-dir again; send no request.",
         rich_help_panel=RUNNING,
     ),
 ]

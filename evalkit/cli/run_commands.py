@@ -57,7 +57,7 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.progress import predict_with_progress, sort_by_corpus
-from evalkit.cli.prompt_options import ShowPrompt
+from evalkit.cli.prompt_options import LogSamples, Reparse, ShowPrompt
 from evalkit.cli.report_output import (
     PARTIAL,
     ReportOutput,
@@ -86,6 +86,7 @@ from evalkit.evaluation.thresholds import (
 from evalkit.formats.jsonl import to_json_dict, write
 from evalkit.inference.run_dir import list_run_files
 from evalkit.inference.runner import RunOptions, load_for_corpus, take_documents
+from evalkit.inference.storage_options import StorageOptions
 from evalkit.redaction import redact, redact_values
 from evalkit.stats.intervals import make_resampling
 
@@ -110,6 +111,8 @@ def run(
     limit: Limit = None,
     run_dir: RunDir = None,
     retry_failed: RetryFailed = False,
+    log_samples: LogSamples = None,
+    reparse: Reparse = False,
     concurrency: Concurrency = 1,
     jobs: Jobs = 1,
     max_failures: MaxFailures = None,
@@ -173,14 +176,14 @@ def run(
     check_score_gates(gates, checked)
     make_resampling(len(gold), units, boot, seed, level)
     run_options = RunOptions(concurrency, jobs, max_failures)
+    storage = StorageOptions(run_dir, retry_failed, log_samples, reparse)
     answers = apply_threshold(
         predict_with_progress(
             model,
             parse_model_args(model_args),
             gold,
             run_options,
-            run_dir,
-            retry_failed=retry_failed,
+            storage,
             known_ids=all_documents.ids,
         ),
         threshold,
@@ -229,6 +232,8 @@ def predict(
     limit: Limit = None,
     run_dir: RunDir = None,
     retry_failed: RetryFailed = False,
+    log_samples: LogSamples = None,
+    reparse: Reparse = False,
     concurrency: Concurrency = 1,
     jobs: Jobs = 1,
     max_failures: MaxFailures = None,
@@ -248,6 +253,7 @@ def predict(
         return
     gold = take_documents(all_documents, limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
+    storage = StorageOptions(run_dir, retry_failed, log_samples, reparse)
     collected: list[Document] = []
     try:
         answers = predict_with_progress(
@@ -255,8 +261,7 @@ def predict(
             parse_model_args(model_args),
             gold,
             run_options,
-            run_dir,
-            retry_failed=retry_failed,
+            storage,
             collected=collected,
             known_ids=all_documents.ids,
         )
@@ -279,7 +284,9 @@ def print_prompts(
     Raises InputError for a model without a prompt.
     """
     with contextlib.redirect_stdout(sys.stderr):
-        model = load_for_corpus(name, documents, arguments, known_ids=known_ids)
+        model = load_for_corpus(
+            name, documents, arguments, known_ids=known_ids, sends_requests=False
+        )
     if model.messages is None:
         raise InputError(
             f"{model.name}: --show-prompt: this model has no prompt; use a model of kind"

@@ -66,11 +66,14 @@ def evaluate(
     retry_failed: bool = False,
     limit: int | None = None,
     model_args: Mapping[str, Any] | None = None,
+    log_samples: bool | None = None,
+    reparse: bool = False,
     **options: Any,
 ) -> Scores:
     """Run a model over a corpus (default: the bundled one) and score its predictions.
 
-    - `run_dir`, `concurrency`, `jobs`, `max_failures`, `retry_failed`: see `predict`.
+    - `run_dir`, `concurrency`, `jobs`, `max_failures`, `retry_failed`, `log_samples`, `reparse`:
+      see `predict`.
     - `limit`: use the first documents only, so many.
     - `model_args`: the options of the model.
     - `metrics` and all others: see `score`.
@@ -91,6 +94,8 @@ def evaluate(
         retry_failed=retry_failed,
         limit=limit,
         model_args=options.pop("model_args", None),
+        log_samples=log_samples,
+        reparse=reparse,
     )
     return score(take_documents(all_documents, limit), predicted, metrics, **options)
 

@@ -7,6 +7,8 @@ It holds
     predictions.jsonl   a line for each document, appended and flushed as soon as it is answered; it
                         can be loaded as a corpus
     log.jsonl           for each document the requests, retries with their reasons, and seconds
+    samples.jsonl       of a model behind an endpoint, a line for each request with its response,
+                        written before the prediction that it led to
 
 Each prediction carries a key, the digest of the model's name, its settings, and the document's id
 and text. When a run is resumed, the stored answers are used, and the model only gets the other
@@ -18,60 +20,63 @@ An endpoint may have another host or port than before, as after a restart of a s
 count as those of the model that is named, `moved` holds both addresses, and the session in run.json
 the new one. Another path or protocol is another endpoint. At the end of a run, its predictions are
 sorted in the order of the corpus, so that they are the same bytes however often it was interrupted.
+
+Answers that are stored as texts can be parsed again (`reparse`), whatever the settings of requests
+are now. `parsing` in run.json then holds the settings of the parser, and a run with others is not
+resumed: its answers would be parsed in two ways.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
-from evalkit.errors import InputError, LoadError, WriteError, quoted_repr
+from evalkit.errors import InputError, LoadError, WriteError, quoted_repr, spell_option
 from evalkit.files import is_temporary, name_errors, replace_file, write_atomically
 from evalkit.formats.jsonl import read, to_json_dict
-from evalkit.models.registry import Model
+from evalkit.inference.answers import StoredAnswer
+from evalkit.inference.run_files import RESUME, LineFile, acquire_lock, truncate_partial_line
+from evalkit.inference.run_record import (
+    RunRecord,
+    collect_versions,
+    compare_settings,
+    hash_corpus,
+    is_moved,
+    restore_former_names,
+    to_json_values,
+)
+from evalkit.inference.storage_options import StorageOptions
+from evalkit.models.registry import SAMPLES_METADATA_KEY, Model
 from evalkit.redaction import redact
-from evalkit.version import evalkit_version
 
 KEY, ADDRESS = "key", "base_url"
 # Left by a run that was killed before it wrote run.json; the second by earlier versions
 FIRST_FILES = (".lock", ".run.json.new")
-RESUME = "; stored answers are kept: make room, and run the same command again to resume"
+FILES = ("run.json", "predictions.jsonl", "log.jsonl", "samples.jsonl")
+REPARSING = "reparsing"  # the state while answers are parsed again
 # Seconds of answers that may be lost in a power failure; a killed process loses none
 SYNC_INTERVAL = 1.0
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens", "cost")
 MAX_USAGE = 1e15  # of tokens or money in one answer: larger numbers are ignored
 
 
-class _Record(msgspec.Struct):
-    """What run.json must contain to be resumed."""
-
-    model: str
-    settings: dict[str, Any]
-    versions: dict[str, str]
-    sessions: list[dict[str, Any]]
-
-
 def list_run_files(folder: str | Path | None) -> list[str]:
     """The files of a run directory; none without one."""
     if folder is None:
         return []
-    return [str(Path(folder) / name) for name in ("run.json", "predictions.jsonl", "log.jsonl")]
+    return [str(Path(folder) / name) for name in FILES]
 
 
 class RunDirectory:
@@ -79,17 +84,19 @@ class RunDirectory:
 
     `answers`: the stored answers, by document id; `truncated_bytes`: the length of an incomplete
     last line that was dropped; `changed_versions`: the packages with another version than before;
-    `moved`: the former and the present address of an endpoint, if they differ.
+    `moved`: the former and the present address of an endpoint, if they differ; `unparsed`: the
+    number of documents without an answer that could be parsed again.
     """
 
     def __init__(
-        self, folder: str | Path, model: Model, corpus: Corpus, *, retry_failed: bool = False
+        self, folder: str | Path, model: Model, corpus: Corpus, options: StorageOptions
     ) -> None:
         """Make the directory or resume the run in it.
 
-        Raises InputError if it holds another run, or is in use.
+        Raises InputError if it holds another run, or none to parse again, or is in use.
         """
         self.folder = Path(folder)
+        self.options = options
         self._settings = {"model": redact(model.name), "settings": to_json_values(model.settings)}
         self._model, self._corpus = model, corpus
         self._started, self._synced = time.monotonic(), time.monotonic()
@@ -98,17 +105,23 @@ class RunDirectory:
         self.truncated_bytes = 0
         self.changed_versions: list[str] = []
         self.moved: tuple[str, str] | None = None
+        self.unparsed = 0
+        # The state to restore, as long as answers are to be parsed again and are not replaced
+        self._state_if_unparsed = ""
         self._refuse_other_files()
         with name_errors(self.folder, RESUME):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _acquire_lock(self.folder)
+            self._lock = acquire_lock(self.folder)
         try:
             self._record = self._read_record()
+            self._read_answers()
             self._start_session()
-            self._read_answers(retry_failed=retry_failed)
-            self._predictions = self._open_to_append("predictions.jsonl")
-            self._is_new_file = not self._predictions.tell()
-            self._log = self._open_to_append("log.jsonl")
+            self._predictions = LineFile(self._path("predictions.jsonl"))
+            self._log = LineFile(self._path("log.jsonl"))
+            self._samples = LineFile(self._path("samples.jsonl"))
+            self._files = (self._samples, self._predictions, self._log)
+            for file in (self._predictions, self._log):
+                file.open()
         except BaseException:
             self._lock.release()
             raise
@@ -122,18 +135,22 @@ class RunDirectory:
             self.close(state="finished" if is_complete else "stopped")
             return
         with contextlib.suppress(InputError, WriteError):  # the first error is the one to report
-            self.close(state="stopped")
+            self.close(state=self._state_if_unparsed or "stopped")
 
-    def add(self, document: Document, notes: Mapping[str, Any] | None = None) -> Document:
-        """Store an answer, and return it with its key; `notes` (requests, retries, seconds) go to
-        the log.
+    def add(self, answer: StoredAnswer) -> Document:
+        """Store an answer, and return its document with its key.
+
+        The samples come first: what was requested is known even if the process is killed before
+        the prediction is stored.
         """
-        stored = replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
-        self._append(self._predictions, to_json_dict(stored))
+        document = answer.document
+        stored = self._with_key(document)
+        self._add_samples(document.id, answer.samples)
+        self._predictions.append(to_json_dict(stored))
         entry: dict[str, Any] = {"id": document.id}
         if document.failure:
             entry["failure"] = document.failure
-        self._append(self._log, {**entry, **(notes or {})})
+        self._log.append({**entry, **(answer.notes or {})})
         self._sync()
         self.answers[document.id] = stored
         self._appended.append(document.id)
@@ -141,7 +158,31 @@ class RunDirectory:
 
     def add_unanswered(self, notes: Mapping[str, Any]) -> None:
         """Log the requests for a document that stopped the run and has no answer."""
-        self._append(self._log, notes)
+        entry = dict(notes)
+        self._add_samples(str(entry.get("id")), entry.pop(SAMPLES_METADATA_KEY, ()))
+        self._log.append(entry)
+
+    def replace_answers(self, documents: Iterable[Document]) -> None:
+        """Take these answers, parsed again, for those that are stored, when the run is closed."""
+        self.answers = {document.id: self._with_key(document) for document in documents}
+        self._record["parsing"] = self._parse_settings()
+        self._state_if_unparsed = ""
+
+    def _with_key(self, document: Document) -> Document:
+        """A document with the key of its answer in `meta`."""
+        return replace(document, meta={**(document.meta or {}), KEY: self.key(document)})
+
+    def _add_samples(self, id: str, samples: Sequence[Any]) -> None:
+        """Store the requests for a document and their responses."""
+        if self.options.keeps_samples:
+            for sample in samples:
+                fields = sample if isinstance(sample, Mapping) else {"sample": sample}
+                self._samples.append({"id": id, **fields})
+
+    def _parse_settings(self) -> dict[str, Any]:
+        """The present settings of the parser of stored answers."""
+        settings = to_json_values(self._model.settings)
+        return {name: settings.get(name) for name in self._model.parse_settings}
 
     def key(self, document: Document) -> str:
         """The digest of everything that determines an answer."""
@@ -157,20 +198,19 @@ class RunDirectory:
     def close(self, state: str) -> None:
         """Sort the predictions, write the outcome to run.json, and release the directory."""
         try:
-            for file in (self._predictions, self._log):
-                with self._name_errors(file.name), file:
-                    os.fsync(file.fileno())
+            for file in self._files:
+                file.sync()
             self._sort_predictions()
             self._write_record({**self._record, **self._outcome(state)})
         finally:
-            for file in (self._predictions, self._log):
+            for file in self._files:
                 file.close()
             self._lock.release()
 
     def _sort_predictions(self) -> None:
         """Write the answers again in the order of the corpus, unless they are in it already."""
         ordered = [id for id in self._corpus.ids if id in self.answers]
-        if self._is_new_file and self._appended == ordered:
+        if self._predictions.is_new and self._appended == ordered:
             return
         with (
             self._name_errors("predictions.jsonl"),
@@ -185,7 +225,14 @@ class RunDirectory:
 
         A run that was killed at its first write has left its lock, or temporary files.
         """
-        if not self.folder.is_dir() or self._path("run.json").exists():
+        if self._path("run.json").exists():
+            return
+        if self.options.reparse:
+            raise InputError(
+                f"{self.folder}: {spell_option('reparse', True)}: holds no run whose answers could"
+                " be parsed again"
+            )
+        if not self.folder.is_dir():
             return
         if self._path("predictions.jsonl").exists():
             raise InputError(
@@ -195,12 +242,6 @@ class RunDirectory:
         for path in self.folder.iterdir():
             if path.name not in FIRST_FILES and not is_temporary(path):
                 raise InputError(f"{self.folder}: holds other files, and no run; use a new folder")
-
-    def _open_to_append(self, name: str) -> Any:
-        """A file of the directory, opened to append bytes."""
-        # Without a buffer: after a full disk, nothing remains to be written later.
-        with self._name_errors(name):
-            return self._path(name).open("ab", buffering=0)
 
     def _name_errors(self, name: str) -> contextlib.AbstractContextManager[None]:
         """Add to errors of writing a file of the directory its name and how to resume the run."""
@@ -217,12 +258,15 @@ class RunDirectory:
             return {}
         try:
             record: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-            msgspec.convert(record, _Record)
+            run = msgspec.convert(record, RunRecord)
         except msgspec.MsgspecError as error:
             raise InputError(
                 f"{path}: not the record of a run: {error}; use another folder"
             ) from None
-        stored = record["settings"]
+        stored = run.settings
+        if self.options.reparse:
+            self._take_over_settings(run)
+            return record
         # The settings stay as they were written, and with them the keys of all answers.
         current = restore_former_names(
             self._settings["settings"], stored, self._model.setting_aliases
@@ -236,7 +280,33 @@ class RunDirectory:
             raise InputError(
                 f"{self.folder}: holds another run: {'; '.join(differences)}; use another folder"
             )
+        self._refuse_other_parsing(run)
         return record
+
+    def _take_over_settings(self, run: RunRecord) -> None:
+        """Keep the settings with which answers were requested, and with them the keys of all.
+
+        Raises InputError if another model gave these answers.
+        """
+        if run.model != self._settings["model"]:
+            raise InputError(
+                f"{self.folder}: holds answers of {quoted_repr(run.model)}, not of"
+                f" {quoted_repr(self._settings['model'])}; name the model that gave them"
+            )
+        self._settings = {**self._settings, "settings": run.settings}
+        self._state_if_unparsed = run.state
+
+    def _refuse_other_parsing(self, run: RunRecord) -> None:
+        """Raise InputError if answers were parsed again with other settings, or not to the end."""
+        remedy = f"parse all answers with one parser: use {spell_option('reparse', True)}"
+        if run.state == REPARSING:
+            raise InputError(f"{self.folder}: parsing its answers again was interrupted; {remedy}")
+        current = self._parse_settings()
+        if run.parsing is not None and run.parsing != current:
+            raise InputError(
+                f"{self.folder}: its answers were parsed again with {quoted_repr(run.parsing)}, now"
+                f" {quoted_repr(current)}; {remedy}"
+            )
 
     def _start_session(self) -> None:
         """Add a session to run.json: its start and the versions of the packages."""
@@ -247,12 +317,14 @@ class RunDirectory:
             for name in versions
             if name in stored_versions and stored_versions[name] != versions[name]
         ]
-        session = {
+        session: dict[str, Any] = {
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "versions": versions,
         }
         if self.moved:
             session = {ADDRESS: self.moved[1], **session}
+        if self.options.reparse:
+            session = {"reparse": True, **session}
         self._record |= {
             **self._settings,
             "corpus": {
@@ -261,14 +333,15 @@ class RunDirectory:
                 "sha256": hash_corpus(self._corpus),
             },
             "versions": versions,
-            "state": "running",
+            "state": REPARSING if self.options.reparse else "running",
             "sessions": [*self._record.get("sessions", ()), session],
         }
         self._write_record(self._record)
 
-    def _read_answers(self, *, retry_failed: bool) -> None:
+    def _read_answers(self) -> None:
         """Read the stored answers; failures are dropped if they are to be retried."""
         path = self._path("predictions.jsonl")
+        truncate_partial_line(self._path("samples.jsonl"))
         if not path.exists():
             return
         self.truncated_bytes = truncate_partial_line(path)
@@ -278,7 +351,7 @@ class RunDirectory:
                 raise item if isinstance(item, LoadError) else LoadError([str(item)])
             self._check_answer(location, item)
             self.answers[item.id] = item
-        if retry_failed:
+        if self.options.retry_failed:
             self.answers = {
                 id: document for id, document in self.answers.items() if document.failure is None
             }
@@ -296,22 +369,11 @@ class RunDirectory:
                 " by another model; use another folder"
             )
 
-    def _append(self, file: Any, item: Any) -> None:
-        """Write an item as a line at the end of a file."""
-        line = msgspec.json.encode(item) + b"\n"
-        try:
-            written = file.write(line)
-            while written < len(line):  # a disk that fills up takes a part first
-                written += file.write(line[written:])
-        except OSError:
-            with self._name_errors(file.name):
-                raise
-
     def _sync(self) -> None:
         """Sync the predictions to the disk, at most once in SYNC_INTERVAL."""
         if time.monotonic() - self._synced >= SYNC_INTERVAL:
-            with self._name_errors("predictions.jsonl"):
-                os.fsync(self._predictions.fileno())
+            for file in (self._samples, self._predictions):
+                file.sync()
             self._synced = time.monotonic()
 
     def _outcome(self, state: str) -> dict[str, Any]:
@@ -370,97 +432,3 @@ def _log_entries(path: Path) -> Iterator[_LogEntry]:
             continue
         with contextlib.suppress(msgspec.MsgspecError):
             yield msgspec.json.decode(line, type=_LogEntry)
-
-
-def to_json_values(settings: Any) -> Any:
-    """Settings as they are written: JSON values without secrets; objects by their class names."""
-    values = msgspec.to_builtins(
-        settings,
-        enc_hook=lambda value: f"{type(value).__module__}.{type(value).__qualname__}",
-        str_keys=True,
-    )
-    return redact(msgspec.json.decode(msgspec.json.encode(values)))
-
-
-def restore_former_names(
-    settings: Mapping[str, Any], stored: Mapping[str, Any], aliases: Mapping[str, str]
-) -> dict[str, Any]:
-    """The settings, under their former names where those are used in the stored settings.
-
-    aliases: the present name of each former one.
-    """
-    former_names = {
-        present: former
-        for former, present in aliases.items()
-        if former in stored and present not in stored and former not in settings
-    }
-    return {former_names.get(name, name): value for name, value in settings.items()}
-
-
-def compare_settings(stored: Mapping[str, Any], current: Mapping[str, Any]) -> Iterable[str]:
-    """The differences between the stored run and the current one, a line for each field."""
-    stored_model, current_model = stored.get("model"), current["model"]
-    if stored_model != current_model:
-        yield f"model: {quoted_repr(stored_model)}, now {quoted_repr(current_model)}"
-    stored_settings, current_settings = stored.get("settings") or {}, current["settings"]
-    for name in dict.fromkeys([*stored_settings, *current_settings]):
-        stored_value, value = stored_settings.get(name), current_settings.get(name)
-        if stored_value != value:
-            yield f"{name}: {quoted_repr(stored_value)}, now {quoted_repr(value)}"
-
-
-def is_moved(stored: object, current: object) -> bool:
-    """Whether two addresses differ in host and port only.
-
-    >>> base = "http://127.0.0.1:8000/v1"
-    >>> is_moved(base, "http://node7:8001/v1"), is_moved(base, "http://127.0.0.1:8000/v2")
-    (True, False)
-    """
-    if not isinstance(stored, str) or not isinstance(current, str) or stored == current:
-        return False
-    old, new = urlsplit(stored), urlsplit(current)
-    return bool(old.netloc and new.netloc) and old._replace(netloc="") == new._replace(netloc="")
-
-
-def collect_versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions of Python, evalkit and the packages of the model."""
-    versions = {"python": platform.python_version(), "evalkit": evalkit_version()}
-    for name in packages:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
-
-
-def hash_corpus(corpus: Corpus) -> str:
-    """The digest of the ids and texts of a corpus, in order."""
-    digest = hashlib.sha256()
-    for document in corpus:
-        digest.update(msgspec.json.encode([document.id, document.text]))
-    return digest.hexdigest()
-
-
-def truncate_partial_line(path: Path) -> int:
-    """Remove an incomplete last line; returns its length in bytes."""
-    if not path.exists():
-        return 0
-    with path.open("rb+") as file:
-        data = file.read()
-        length = data.rfind(b"\n") + 1
-        file.truncate(length)
-    return len(data) - length
-
-
-def _acquire_lock(folder: Path) -> Any:
-    """The lock of a folder, which is released when the process ends or is killed."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            f"{folder}: another run is writing to it; wait for it, or use another folder"
-        ) from None
-    return lock

@@ -29,11 +29,14 @@ from evalkit.errors import (
     quoted_repr,
     spell_option,
 )
+from evalkit.inference.answers import separate_metadata
+from evalkit.inference.reparsing import get_parser, refuse_unanswered, reparse_answers
 from evalkit.inference.run_dir import RunDirectory
+from evalkit.inference.storage_options import StorageOptions
 from evalkit.inference.workers import predict_in_workers
 from evalkit.models.malformed_answers import refuse_malformed
-from evalkit.models.registry import RUN_METADATA_KEY, Model, load_model
-from evalkit.redaction import redact, redact_values
+from evalkit.models.registry import Model, load_model, load_parser
+from evalkit.redaction import redact
 
 Batch = Sequence[Document]
 # At least so many batches for each worker: those in flight are lost if all workers are killed.
@@ -79,6 +82,8 @@ def predict(
     retry_failed: bool = False,
     limit: int | None = None,
     model_args: Mapping[str, Any] | None = None,
+    log_samples: bool | None = None,
+    reparse: bool = False,
     **more_model_args: Any,
 ) -> Corpus:
     """The corpus as the model annotates it: the same ids, texts, zones and schema.
@@ -92,21 +97,27 @@ def predict(
     - `retry_failed`: process the documents that failed in `run_dir` again.
     - `limit`: use the first documents only, so many.
     - `model_args`: the options of the model; they may also be given as keywords.
+    - `log_samples`: store each request to an endpoint and its response in `run_dir`, without keys;
+      True where there is a `run_dir`.
+    - `reparse`: parse the answers that `run_dir` holds again, with the present settings, and send
+      no request. The new predictions replace the stored ones.
 
     Raises InputError for what cannot be run, ModelError if no document can be annotated, and
-    PartialRunError if too many documents failed.
+    PartialRunError if too many documents failed, or have no answer to parse again.
     """
     all_documents = to_corpus(corpus)
     corpus = take_documents(all_documents, limit)
     options = RunOptions(concurrency, jobs, max_failures)
+    storage = StorageOptions(run_dir, retry_failed, log_samples, reparse)
     loaded = load_for_corpus(
         model,
         corpus,
         _merge_model_args(model_args or {}, more_model_args),
         concurrency=concurrency,
         known_ids=all_documents.ids,
+        sends_requests=not reparse,
     )
-    with open_run_dir(run_dir, loaded, corpus, retry_failed=retry_failed) as run:
+    with open_run_dir(storage, loaded, corpus) as run:
         return collect_in_order(iter_predictions(loaded, corpus, options, run), corpus, loaded.name)
 
 
@@ -136,13 +147,16 @@ def load_for_corpus(
     *,
     concurrency: int = 1,
     known_ids: Collection[str] | None = None,
+    sends_requests: bool = True,
 ) -> Model:
     """The model, loaded and prepared for the schema of the corpus.
 
-    known_ids: the ids of all documents, if the corpus has only the first of them. Raises InputError
-    if the model has predictions of other documents.
+    known_ids: the ids of all documents, if the corpus has only the first of them. sends_requests:
+    if not, a model behind an endpoint needs no key. Raises InputError if the model has predictions
+    of other documents.
     """
-    loaded = load_model(model, **(model_args or {}))
+    load = load_model if sends_requests else load_parser
+    loaded = load(model, **(model_args or {}))
     known = set(corpus.ids if known_ids is None else known_ids)
     extra = [id for id in loaded.document_ids or () if id not in known]
     if extra:
@@ -166,17 +180,14 @@ def load_for_corpus(
 
 
 def open_run_dir(
-    folder: str | Path | None, model: Model, corpus: Corpus, *, retry_failed: bool = False
+    options: StorageOptions, model: Model, corpus: Corpus
 ) -> contextlib.AbstractContextManager[RunDirectory | None]:
     """The run directory, opened for the model and the corpus; None if there is none."""
-    if folder is not None:
-        return RunDirectory(folder, model, corpus, retry_failed=retry_failed)
-    if retry_failed:
-        raise InputError(
-            f"{spell_option('retry_failed', True)}: there is no run directory with failures: use"
-            f" {spell_option('run_dir', 'DIR')}"
-        )
-    return contextlib.nullcontext()
+    if options.reparse:
+        get_parser(model)  # raises InputError before the directory is opened
+    if options.run_dir is None:
+        return contextlib.nullcontext()
+    return RunDirectory(options.run_dir, model, corpus, options)
 
 
 def collect_in_order(documents: Iterable[Document], corpus: Corpus, name: str) -> Corpus:
@@ -189,6 +200,12 @@ def iter_predictions(
     model: Model, corpus: Corpus, options: RunOptions, run: RunDirectory | None = None
 ) -> Iterator[Document]:
     """The annotated documents as they are answered; first those of the run directory."""
+    if run is not None and run.options.reparse:
+        yield from reparse_answers(model, corpus, run)
+        failed = [document for document in run.answers.values() if document.failure is not None]
+        _check_max_failures(failed, options)
+        refuse_unanswered(corpus, run)
+        return
     stored = dict(run.answers) if run else {}
     failures = [document for document in stored.values() if document.failure is not None]
     yield from stored.values()
@@ -198,8 +215,9 @@ def iter_predictions(
     answers = _predict_all(model, remaining, corpus, options)
     checked = refuse_malformed(answers, model.name, options.stop_event.is_set)
     for answer in _log_stop(checked, model, run):
-        document, notes = _redact_answer(answer, corpus, model.secrets)
-        yield run.add(document, notes) if run else document
+        taken = separate_metadata(answer, corpus, model.secrets)
+        document = taken.document
+        yield run.add(taken) if run else document
         if document.failure is not None:
             failures.append(document)
             if options.max_failures is not None and len(failures) > options.max_failures:
@@ -237,32 +255,6 @@ def _check_max_failures(failures: Sequence[Document], options: RunOptions) -> No
         f" {quoted_repr(last.id)}: {last.failure}; fix the cause and use"
         f" {spell_option('retry_failed', True)}, or allow more failures"
     )
-
-
-def _redact_answer(
-    answer: Document, corpus: Corpus, secrets: Sequence[str]
-) -> tuple[Document, Mapping[str, Any] | None]:
-    """An answer with the zones of its document and without secrets, and the notes for the log."""
-    zones = corpus[answer.id].zones
-    if answer.meta is None and answer.failure is None and answer.zones == zones:
-        return answer, None
-    meta = dict(answer.meta or {})
-    notes = meta.pop(RUN_METADATA_KEY, None)
-    failure = answer.failure
-    if failure is not None:
-        failure = _to_single_line(redact_values(redact(failure), secrets))
-    document = replace(
-        answer,
-        zones=zones,
-        meta=redact(meta, secrets) if meta else None,
-        failure=failure,
-    )
-    return document, redact(notes, secrets) if isinstance(notes, Mapping) else None
-
-
-def _to_single_line(text: str) -> str:
-    """A reason as it can be written: on one line, and without lone surrogates."""
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split()) or "no reason given"
 
 
 def _predict_all(

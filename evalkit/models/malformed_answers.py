@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import msgspec
 
 from evalkit.data.document import Document
 from evalkit.errors import ModelError, quoted_repr
-from evalkit.models.registry import RUN_METADATA_KEY
+from evalkit.models.registry import RUN_METADATA_KEY, SAMPLES_METADATA_KEY
 
 MALFORMED = "evalkit:malformed"
 MAX_MALFORMED_DOCUMENTS = 5
@@ -76,12 +77,19 @@ def refuse_malformed(
     documents = "the document"
     if len(held) > 1:
         documents = f"the first {len(held)} documents with predictions"
-    notes = [
-        {"id": document.id, **(document.meta or {}).get(RUN_METADATA_KEY, {})} for document in held
-    ]
+    notes = [_log_entry(document) for document in held]
     raise ModelError(
         f"{name}: every prediction for {documents} is malformed, such as {first_note}", notes
     )
+
+
+def _log_entry(document: Document) -> dict[str, Any]:
+    """The requests for a document whose answer is not kept, for the log of the run."""
+    meta = document.meta or {}
+    entry = {"id": document.id, **meta.get(RUN_METADATA_KEY, {})}
+    if SAMPLES_METADATA_KEY in meta:
+        entry[SAMPLES_METADATA_KEY] = meta[SAMPLES_METADATA_KEY]
+    return entry
 
 
 def _has_items(document: Document) -> bool:

@@ -9,7 +9,8 @@ entry-point group `evalkit.models`; their `load` may return anything that `load_
 order, as soon as it is there. Invalid parts of an answer become `Unplaced`. A document that could
 not be annotated has a `failure`. ModelError means that no other document can be annotated either.
 The `meta` of an answer is kept. Under RUN_METADATA_KEY it may hold what the request took (requests,
-retries, seconds); this goes to the log of the run only, so that two runs give equal predictions.
+retries, seconds), and under SAMPLES_METADATA_KEY the list of requests with their responses; these
+go to the log and the samples of the run only, so that two runs give equal predictions.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from evalkit.redaction import is_secret
 
 PLUGINS = "evalkit.models"
 RUN_METADATA_KEY = "evalkit:run"
+SAMPLES_METADATA_KEY = "evalkit:samples"
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +66,9 @@ class Model:
     - `secrets`: texts that are never written.
     - `setting_aliases`: the present name of each setting that had another one in earlier versions.
     - `messages`: returns the messages of the request for a document, for a model with a prompt.
+    - `parse_stored`: returns a document with the annotations of an answer that the `meta` of its
+      prediction holds; None where it holds none.
+    - `parse_settings`: the names of the settings that `parse_stored` depends on.
     """
 
     name: str
@@ -79,6 +84,8 @@ class Model:
     secrets: tuple[str, ...] = ()
     setting_aliases: Mapping[str, str] = field(default_factory=dict)
     messages: Callable[[Document], list[dict[str, str]]] | None = None
+    parse_stored: Callable[[Document, Mapping[str, Any]], Document | None] | None = None
+    parse_settings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {escape_controls(self.name)}>"
@@ -179,6 +186,20 @@ def load_model(source: object, **model_args: Any) -> Model:
     or option, InputError for what cannot be a model, MissingDependencyError where an extra of
     evalkit is needed.
     """
+    return _load(source, model_args, "load")
+
+
+def load_parser(source: object, **model_args: Any) -> Model:
+    """The model as `load_model` loads it, to parse stored answers or to show its prompt; a model
+    behind an endpoint needs no key for this, and its `predict` must not be called.
+
+    Raises the errors of `load_model`.
+    """
+    return _load(source, model_args, "load_parser")
+
+
+def _load(source: object, model_args: Mapping[str, Any], function: str) -> Model:
+    """The model of a function of its kind: `load`, or another one where the kind has it."""
     if isinstance(source, Model):
         if model_args:
             raise InputError(
@@ -189,7 +210,7 @@ def load_model(source: object, **model_args: Any) -> Model:
     if isinstance(kind, EntryPoint):
         return _load_plugin(kind, location, source, model_args)
     options = resolve_model_options(kind, model_args)
-    load = _built_in_loader(kind, is_name=isinstance(source, str))
+    load = _built_in_loader(kind, function, is_name=isinstance(source, str))
     model: Model = _call_loader(load, kind, location, options)
     return replace(
         model,
@@ -242,14 +263,18 @@ def _secret_values(options: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _built_in_loader(name: str, *, is_name: bool) -> Callable[..., Any]:
-    """The `load` of a kind of evalkit. Raises MissingDependencyError without its package."""
+def _built_in_loader(name: str, function: str, *, is_name: bool) -> Callable[..., Any]:
+    """The function of a kind of evalkit that loads a model; its `load` where it has no other.
+
+    Raises MissingDependencyError without its package.
+    """
     kind = MODEL_KINDS[name]
     if is_name and kind.missing:
         raise MissingDependencyError(
             f"{name} models need {kind.package}, which is not installed: {advise_extra(kind.extra)}"
         )
-    load: Callable[..., Any] = import_module(f"evalkit.models.{kind.module}").load
+    module = import_module(f"evalkit.models.{kind.module}")
+    load: Callable[..., Any] = getattr(module, function, module.load)
     return load
 
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, evaluate, load_model, predict
-from evalkit.inference.run_dir import restore_former_names
+from evalkit.inference.run_record import restore_former_names
 from evalkit.models.option_descriptions import describe_option
 from evalkit.models.option_names import MODEL_OPTION_ALIASES, resolve_model_options
 from evalkit.models.registry import MODEL_KINDS, Model
