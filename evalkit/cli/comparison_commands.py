@@ -46,7 +46,7 @@ from evalkit.cli.options import (
     ReportFile,
 )
 from evalkit.cli.report_output import PARTIAL, ReportOutput, check_report, write_comparison_report
-from evalkit.cli.string_options import Normalization, OptionalMatchTexts
+from evalkit.cli.string_options import Nil, Normalization, OptionalMatchTexts
 from evalkit.errors import InputError, print_line
 from evalkit.evaluation.corpus_scores import compare_named
 from evalkit.evaluation.verify import MAX_REPORTED, find_differences
@@ -78,6 +78,7 @@ def compare_command(
     level: OptionalLevel = None,
     normalization: Normalization = None,
     match_texts: OptionalMatchTexts = None,
+    nil: Nil = None,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -124,6 +125,7 @@ def compare_command(
         "level": level,
         "normalization": normalization,
         "match_texts": match_texts,
+        "nil": nil,
     }
     options = {name: value for name, value in given_options.items() if value is not None}
     report_format = output_format(form, output)

@@ -65,7 +65,7 @@ from evalkit.cli.report_output import (
     print_report,
     validate_card_options,
 )
-from evalkit.cli.string_options import Normalization
+from evalkit.cli.string_options import Nil, Normalization
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
@@ -107,6 +107,7 @@ def run(
     seed: Seed = 12345,
     level: Level = 0.95,
     normalization: Normalization = None,
+    nil: Nil = None,
     threshold: Threshold = None,
     limit: Limit = None,
     run_dir: RunDir = None,
@@ -165,6 +166,7 @@ def run(
         zones=parse_zones(zones),
         boot=0,
         normalization=normalization,
+        nil=nil,
     )
     if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
         maps = (
@@ -200,6 +202,7 @@ def run(
         seed=seed,
         level=level,
         normalization=normalization,
+        nil=nil,
         name=name,
     )
     print_report(

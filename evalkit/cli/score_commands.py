@@ -50,7 +50,7 @@ from evalkit.cli.report_output import (
     validate_card_options,
 )
 from evalkit.cli.shard_options import Backend, CountsDir, ScoreJobs
-from evalkit.cli.string_options import MatchTexts, Normalization
+from evalkit.cli.string_options import MatchTexts, Nil, Normalization
 from evalkit.corpus import are_sharded
 from evalkit.errors import escape_surrogates
 from evalkit.evaluation.corpus_scores import score
@@ -72,6 +72,7 @@ def score_command(
     level: Level = 0.95,
     normalization: Normalization = None,
     match_texts: MatchTexts = True,
+    nil: Nil = None,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
     run_dir: CountsDir = None,
@@ -115,6 +116,7 @@ def score_command(
         "level": level,
         "normalization": normalization,
         "match_texts": match_texts,
+        "nil": nil,
     }
     if are_sharded(gold, predicted):
         from evalkit.cli.shard_scoring import score_shards

@@ -1,4 +1,4 @@
-"""The options of the layers that compare strings."""
+"""The options for how strings are compared: those of surfaces, and the ids of links."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ _MATCH_TEXTS = typer.Option(
 )
 MatchTexts = Annotated[bool, _MATCH_TEXTS]
 OptionalMatchTexts = Annotated[bool | None, _MATCH_TEXTS]  # None: the default of `score`
+Nil = Annotated[
+    str | None,
+    typer.Option(
+        "--nil",
+        metavar="NAME",
+        help=(
+            "How links compare NIL: string (NIL1 equals NIL1 only, the default), or one (every NIL"
+            " equals every other)."
+        ),
+        rich_help_panel=SCORING,
+    ),
+]

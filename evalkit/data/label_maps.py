@@ -32,6 +32,7 @@ MAPS_OF_LAYERS = {
     "entities": ("entities",),
     "tokens": ("entities",),
     "surfaces": ("entities",),
+    "links": ("entities",),
     "triggers": ("triggers",),
     "arguments": ("triggers", "arguments"),
     "attached-arguments": ("triggers", "arguments"),

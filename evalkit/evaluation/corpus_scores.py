@@ -43,6 +43,7 @@ SCORE_OPTIONS = (
     "level",
     "normalization",
     "match_texts",
+    "nil",
     "jobs",
     "backend",
     "run_dir",
@@ -115,6 +116,7 @@ def score(
     level: float = 0.95,
     normalization: str | None = None,
     match_texts: bool = True,
+    nil: str | None = None,
     jobs: int = 1,
     backend: str | None = None,
     run_dir: str | Path | None = None,
@@ -144,6 +146,8 @@ def score(
       (without case, white space collapsed) or "squad" (without case, punctuation and articles).
     - `match_texts`: False joins documents by id only, for metrics of `surfaces`: predictions for
       another text than gold's, such as a transcript, are compared by their strings.
+    - `nil`: how `links` compares NIL, which is None or an id that begins with "NIL": as a "string"
+      like any other id (default), or as "one" value.
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
@@ -166,6 +170,7 @@ def score(
         level=level,
         normalization=normalization,
         match_texts=match_texts,
+        nil=nil,
     )
     if are_sharded(gold, predicted):
         from evalkit.evaluation.sharded_inputs import find_shards

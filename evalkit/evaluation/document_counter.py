@@ -350,6 +350,8 @@ class DocumentCounter:
             "missing": inputs.missing,
             **resampling.signature_fields(),
         }
+        if get_layer(metric.layer).has_links:
+            fields["nil"] = self._task.options.nil or "string"
         if get_layer(metric.layer).compares_strings:
             fields["normalization"] = self._task.options.normalization or "verbatim"
         if not inputs.match_texts:
@@ -415,6 +417,7 @@ def make_block_builder(
         by_sentence=task.resampling.units == "sentences",
         symmetric=_symmetric_labels(task),
         normalization=task.options.normalization or "verbatim",
+        nil=task.options.nil or "string",
     )
 
 

@@ -25,6 +25,7 @@ from evalkit.errors import (
 from evalkit.evaluation.other_texts import check_metrics_without_texts
 from evalkit.results.metadata import ScoredOptions
 from evalkit.scoring.layers import get_layer
+from evalkit.scoring.links import MENTION_FREE, parse_nil
 from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
 from evalkit.stats.intervals import Resampling, make_resampling
 
@@ -37,7 +38,7 @@ BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 class ScoreOptions:
     """What to score, and how; see `score`. metrics: None for those that the layers allow.
     normalization: None if no metric compares strings. match_texts: whether both sides must have the
-    same texts.
+    same texts. nil: None if no metric is of links.
     """
 
     metrics: tuple[Metric, ...] | None
@@ -51,6 +52,7 @@ class ScoreOptions:
     level: float
     normalization: str | None = None
     match_texts: bool = True
+    nil: str | None = None
 
     @classmethod
     def create(
@@ -67,6 +69,7 @@ class ScoreOptions:
         level: float = 0.95,
         normalization: str | None = None,
         match_texts: bool = True,
+        nil: str | None = None,
     ) -> ScoreOptions:
         """The options as `score` takes them.
 
@@ -95,6 +98,19 @@ class ScoreOptions:
             )
         if not match_texts:
             check_metrics_without_texts(parsed)
+        link_metrics = [metric for metric in parsed or () if get_layer(metric.layer).has_links]
+        for metric in link_metrics:
+            if metric.scheme == MENTION_FREE:
+                units = _require_documents(units, metric)
+        if nil is not None:
+            nil = parse_nil(nil)
+        if link_metrics:
+            nil = nil or "string"
+        elif nil is not None:
+            raise InputError(
+                f"{spell_option('nil', nil)}: is for the layer links: add links/strict to the"
+                " metrics"
+            )
         return cls(
             parsed,
             labels,
@@ -107,6 +123,7 @@ class ScoreOptions:
             level,
             normalization,
             match_texts,
+            nil,
         )
 
     def resolve_labels(self, schema: Schema | None) -> LabelMapping:
@@ -133,12 +150,13 @@ class ScoreOptions:
             units=self.units,
             normalization=self.normalization or UNSET,
             match_texts=UNSET if self.match_texts else False,
+            nil=self.nil or UNSET,
         )
 
 
 def _require_documents(units: str, metric: Metric) -> str:
     """The sampling units of scores with a metric that compares strings: documents. Raises
-    InputError for sentences, since a string without offsets is in no sentence.
+    InputError for sentences, since a string that is compared without its offsets is in none.
     """
     if units == "sentences":
         raise InputError(

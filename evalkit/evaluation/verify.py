@@ -48,6 +48,7 @@ def find_differences(
         level=how.level,
         normalization=options.normalization or None,
         match_texts=options.match_texts is not False,
+        nil=options.nil or None,
     )
     one, two = (
         _without_names(json.loads(text))

@@ -18,7 +18,8 @@ from evalkit.errors import spell_option
 from evalkit.results.metadata import ResultMetadata
 from evalkit.scoring.cells import GOLD, PREDICTED
 from evalkit.scoring.counts import Counts
-from evalkit.scoring.layers import is_attribute_layer
+from evalkit.scoring.layers import get_layer, is_attribute_layer
+from evalkit.scoring.links import KEY as LINK_KEY
 from evalkit.scoring.metrics import Metric, flat_layer_of
 
 SYNONYMS = (
@@ -71,8 +72,9 @@ def collect_label_sets(all_counts: Iterable[Counts]) -> list[LabelSets]:
     sets: dict[str, LabelSets] = {}
     # The entities with an attribute are some of all entities: they count where no other layer does.
     for counts in sorted(all_counts, key=lambda each: is_attribute_layer(_layer_of(each))):
-        maps = maps_of_layer(_layer_of(counts))
-        if not maps or maps[-1] in sets:
+        name = _layer_of(counts)
+        maps = maps_of_layer(name)
+        if not maps or maps[-1] in sets or get_layer(name).has_links:
             continue
         layer = maps[-1]
         totals = counts.totals
@@ -151,17 +153,17 @@ def _iter_absent_attributes(counts: Sequence[Counts]) -> Iterator[str]:
     for each in counts:
         layers.setdefault(_layer_of(each), each)
     for layer, each in layers.items():
-        if not is_attribute_layer(layer):
+        key = LINK_KEY if get_layer(layer).has_links else layer.partition(":")[2]
+        if not key:
             continue
         sides = []
         for side, column in (("gold", GOLD), ("the prediction", PREDICTED)):
-            reasons = ("dropped", "outside_zones")
+            reasons = ("dropped", "outside_zones", "nil")
             name = "gold" if column == GOLD else "predicted"
             aside = sum(each.set_aside.get(f"{name}_{reason}", 0) for reason in reasons)
             if not each.totals[:, column].sum() + aside:
                 sides.append(side)
         if sides:
-            key = layer.partition(":")[2]
             yield f"{layer}: no entity of {' or of '.join(sides)} has the attribute {key!r}"
 
 

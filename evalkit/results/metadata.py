@@ -31,6 +31,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
     zones, missing, units: of scores of documents only; normalization: of scores with surfaces only;
     match_texts: False where texts may differ, see `score`;
+    nil: of scores with links only;
     tagging, repair: of scores of tags only.
     """
 
@@ -42,6 +43,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     units: str | UnsetType = UNSET
     normalization: str | UnsetType = UNSET
     match_texts: bool | UnsetType = UNSET
+    nil: str | UnsetType = UNSET
     tagging: str | UnsetType = UNSET
     repair: str | UnsetType = UNSET
 

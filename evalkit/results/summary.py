@@ -42,6 +42,12 @@ _SCHEME_NOTES = {
     "boundaries": "boundaries: labels of arguments ignored",
     "multiset": "",
 }
+_LINK_NOTES = {
+    "strict": "strict: equal span and id",
+    "type": "type: overlap and equal id",
+    "mention-free": "mention-free: the set of ids of each document",
+    "in-kb": "in-kb: equal span and id, without NIL",
+}
 _STRING_NOTES = {
     "surfaces/strict": "without offsets: repeated mentions count once",
     "surfaces/multiset": "without offsets: repeated mentions count as often as they occur",
@@ -63,6 +69,7 @@ _LAYER_NAMES = {
     "relations": "Relations",
     "tokens": "Tokens in entities",
     "surfaces": "Surfaces",
+    "links": "Links",
 }
 _COUNTED_AS_WRONG = {
     "duplicate": "duplicate predictions",
@@ -77,6 +84,8 @@ _REASONS = {
     "predicted_dropped": "predicted items that the label map or the list of labels drops",
     "gold_empty": "gold items whose string is empty after normalization",
     "predicted_empty": "predicted items whose string is empty after normalization",
+    "gold_nil": "gold links that are NIL",
+    "predicted_nil": "predicted links that are NIL",
     "gold_repaired": "invalid tags of gold, repaired as the signature says",
     "predicted_repaired": "invalid predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
@@ -184,10 +193,12 @@ def _metric_tables(
         *_entity_tables(builder, rows, metrics),
         *_event_tables(builder, rows, metrics),
         *_attribution_tables(builder, rows, metrics),
+        *_link_tables(builder, rows, metrics),
     ]
     for metric in metrics:
         layer = _layer(metric)
-        if layer != "entities" and layer not in _ATTRIBUTIONS and metric not in EVENT_ROWS:
+        has_table = layer in ("entities", "links", *_ATTRIBUTIONS) or metric in EVENT_ROWS
+        if not has_table:
             tables.append(_table(builder, rows, metric))
     return tuple(tables)
 
@@ -238,6 +249,22 @@ def _attribution_tables(
     if lines:
         names = [line[0] for line in lines]
         yield builder.table("Attributions", lines, builder.notes(shown, names), "label")
+
+
+def _link_tables(
+    builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
+) -> Iterator[Table]:
+    """One table with a line for each scheme: links have a single label."""
+    shown = [metric for metric in metrics if _layer(metric) == "links"]
+    if not shown:
+        return
+    averages = [_average_row(rows, metric, "micro") for metric in shown]
+    schemes = [Metric.parse(metric).scheme for metric in shown]
+    lines = [builder.line(scheme, row) for scheme, row in zip(schemes, averages)]
+    notes = ["; ".join(_LINK_NOTES[scheme] for scheme in schemes)]
+    yield builder.table(
+        _LAYER_NAMES["links"], lines, [*notes, *builder.notes(averages, schemes)], "scheme"
+    )
 
 
 def _event_tables(

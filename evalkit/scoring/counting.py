@@ -50,6 +50,7 @@ from evalkit.scoring.columns import (
 )
 from evalkit.scoring.items import Maps
 from evalkit.scoring.layers import Layer, iter_unplaced, order_symmetric
+from evalkit.scoring.links import MENTION_FREE, project_links, unite_nil
 from evalkit.scoring.matching import Matches, Matching
 from evalkit.scoring.metrics import get_scheme
 from evalkit.scoring.string_units import (
@@ -66,7 +67,7 @@ from evalkit.scoring.zones import SegmentLayout, build_layout
 class Block:
     """Both sides of a block in one layer, to be matched under any of its schemes.
 
-    compares_strings: see `Layer`.
+    compares_strings, has_links: see `Layer`.
     """
 
     gold: BlockSide
@@ -76,6 +77,7 @@ class Block:
     as_set: bool = False
     compares_strings: bool = False
     has_repeats: bool = False
+    has_links: bool = False
 
     @cached_property
     def rank(self) -> Ints:
@@ -128,6 +130,16 @@ class Block:
             has_repeats=False,
         )
 
+    def _project_links(self, scheme: str) -> Block:
+        links = list(self.coding.heads)
+        return replace(
+            self,
+            gold=project_links(self.gold, "gold", scheme, links),
+            predicted=project_links(self.predicted, "predicted", scheme, links),
+            compares_strings=scheme == MENTION_FREE,
+            has_links=False,
+        )
+
     def _deduplicate(self, side: BlockSide, *, label: bool = False) -> BlockSide:
         # The label whose name sorts first stays, so that the order of the input does not matter.
         order = np.argsort(self.rank[side.columns.label], kind="stable")
@@ -143,6 +155,8 @@ class Block:
         """
         # A block that kept itself as its label-free one would be a reference cycle, and stay in
         # memory after its use.
+        if self.has_links:
+            return self._project_links(scheme)
         if self.has_repeats and scheme != "multiset":
             return self.repeat_free
         if self.as_set and not get_scheme(scheme).same_group:
@@ -217,19 +231,21 @@ class BlockBuilder:
         by_sentence: bool = False,
         symmetric: Collection[str] = (),
         normalization: str = "verbatim",
+        nil: str = "string",
     ) -> None:
         """Start with no documents.
 
         name: that of the layer. zones: the scored ones; None for all. maps: the label maps of gold
         and predictions. whole: keep all documents, not only their ids. by_sentence: each sentence
         is a unit. symmetric: the labels of symmetric relations. normalization: of strings, one of
-        NORMALIZATIONS.
+        NORMALIZATIONS. nil: how NIL is compared, one of NIL_POLICIES.
         """
         self.layer, self.name, self.zones, self.maps = layer, name, zones, maps
         self.coding = SharedEncoding(labels)
         self._whole, self._by_sentence = whole, by_sentence
         self.symmetric_labels = symmetric
         self._normalize = NORMALIZATIONS[normalization]
+        self._nil_is_one = nil == "one"
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
@@ -251,6 +267,8 @@ class BlockBuilder:
                     items = order_symmetric(items, self.symmetric_labels)
                 if self.layer.compares_strings:
                     items = normalize_surfaces(items, self._normalize)
+                if self.layer.has_links and self._nil_is_one:
+                    items = unite_nil(items)
                 self._items[side].add(items)
                 self._dropped[side] += items.dropped
                 self._empty[side] += items.empty
@@ -322,6 +340,7 @@ class BlockBuilder:
             layer.deduplicate,
             layer.compares_strings,
             layer.compares_strings,
+            layer.has_links,
         )
 
     def _has_equal_items(self, items: ItemArrays) -> bool:

@@ -43,7 +43,7 @@ from evalkit.data.document import (
     span_fragments,
 )
 from evalkit.data.text import tokens
-from evalkit.scoring import attribute_values
+from evalkit.scoring import attribute_values, links
 from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
 from evalkit.scoring.overlap_threshold import IOU
 from evalkit.scoring.surfaces import iter_surface_scores, list_surfaces
@@ -321,6 +321,7 @@ class Layer:
     items of annotations that are not duplicates are all counted. has_symmetric_labels: the order of
     the parts does not count under labels that the schema calls symmetric. compares_strings: items
     match if their strings are equal, wherever they are; an item without offsets is its quote.
+    has_links: the groups are ids or NIL, which is compared as an option says; see `links`.
     key_of_duplicates: returns what duplicates have in common. digest: the name of what the digest
     of a corpus is made from; "" for `document_layer`.
     """
@@ -335,6 +336,7 @@ class Layer:
     keeps_equal_items: bool = False
     has_symmetric_labels: bool = False
     compares_strings: bool = False
+    has_links: bool = False
     key_of_duplicates: Callable[[Any], Hashable] = duplicate_key
     digest: str = ""
 
@@ -407,6 +409,17 @@ LAYERS = {
         ("strict", "multiset"),
         keeps_equal_items=True,
         compares_strings=True,
+    ),
+    "links": Layer(
+        "entities",
+        links.list_links,
+        links.list_owners,
+        links.list_scores,
+        ("strict", "type", links.MENTION_FREE, links.IN_KB),
+        keeps_equal_items=True,
+        has_links=True,
+        key_of_duplicates=attribute_values.duplicate_value_key(links.KEY),
+        digest=f"{attribute_values.PREFIX}{links.KEY}",
     ),
 }
 

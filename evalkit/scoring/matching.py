@@ -94,7 +94,7 @@ class Matching:
         """The pairs of a scheme. wrong: also match what remains by overlap, without credit."""
         if scheme == "partial":  # no overlap remains
             return Matches(self._same_span, self._overlap_pairs, NO_PAIRS)
-        if scheme in ("strict", "boundaries", "multiset"):
+        if scheme in ("strict", "boundaries", "multiset", "mention-free", "in-kb"):
             correct = self._strict
         elif scheme == "exact":
             correct = self._same_span

@@ -13,6 +13,8 @@ given to one-to-one pairs:
     characters  -                           1 for each character that both sides put under one label
     multiset    same string, same label     1 (of surfaces: repeated strings
                                               count as often as they occur)
+    mention-free  same id                   1 (of links: the ids of a document)
+    in-kb       same span, same id          1 (of links: NIL is no item)
     boundaries  same spans, same label      1
                 (of relations: the labels
                 of their arguments do not
@@ -54,6 +56,8 @@ SCHEMES = {
     "characters": Scheme(same_label=True, counts_items=False),
     "boundaries": Scheme(same_label=True, same_group=False),
     "multiset": Scheme(same_label=True),
+    "mention-free": Scheme(same_label=True),
+    "in-kb": Scheme(same_label=True),
 }
 
 ALIASES = {

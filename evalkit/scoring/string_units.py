@@ -48,22 +48,35 @@ def sort_strings(side: BlockSide) -> BlockSide:
 
 def merge_repeats(side: BlockSide, name: str) -> BlockSide:
     """The side with each string of a label once, in the unit of its first occurrence."""
-    columns = side.columns
-    kept, merged = merge_equal(remove_spans(columns), np.arange(len(columns), dtype=np.int64))
-    set_aside = {**side.set_aside, f"{name}_merged": len(columns) - len(kept)}
+    kept = _keep_first(side, name, remove_spans(side.columns))
+    set_aside = dict(kept.set_aside)
     if name == "predicted":
         set_aside["predicted_merged"] += len(side.duplicates)
         set_aside["duplicate"] = 0
     return replace(
-        side,
-        columns=columns.take(kept),
-        unit=side.unit[kept],
-        rows=side.rows[kept],
-        merged=np.column_stack([merged[:, 0], side.rows[merged[:, 1]]]),
+        kept,
         duplicates=side.duplicates.take(NO_ROWS),
         copies_unit=NO_ROWS,
         copies_rows=NO_ROWS,
         set_aside=set_aside,
+    )
+
+
+def merge_items(side: BlockSide, name: str) -> BlockSide:
+    """The side with equal items once; duplicates are kept."""
+    return _keep_first(side, name, side.columns)
+
+
+def _keep_first(side: BlockSide, name: str, keys: ItemArrays) -> BlockSide:
+    """The side with the first of the items whose keys are equal."""
+    kept, merged = merge_equal(keys, np.arange(len(keys), dtype=np.int64))
+    return replace(
+        side,
+        columns=side.columns.take(kept),
+        unit=side.unit[kept],
+        rows=side.rows[kept],
+        merged=np.column_stack([merged[:, 0], side.rows[merged[:, 1]]]),
+        set_aside={**side.set_aside, f"{name}_merged": len(keys) - len(kept)},
     )
 
 

@@ -90,6 +90,10 @@ def test_every_metric_is_offered_once_in_the_order_of_the_layers():
         "tokens/exact",
         "surfaces/strict",
         "surfaces/multiset",
+        "links/strict",
+        "links/type",
+        "links/mention-free",
+        "links/in-kb",
     ]
 
 
