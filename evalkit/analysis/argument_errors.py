@@ -1,6 +1,7 @@
 """The kinds of error of event arguments, for the layer `attached-arguments`.
 
-Two events are paired if their triggers are paired, whatever the kind of that pair. A gold and a
+Two events are paired if their triggers are paired, whatever the kind of that pair. All events of
+one type without a trigger are one event, which is paired with that of the other side. A gold and a
 predicted argument may be paired as
 
     correct      their events are paired and correct; same role, same span
@@ -57,7 +58,9 @@ class ArgumentItem(NamedTuple):
 
 
 class EventItem(NamedTuple):
-    """All events of one type and trigger, with the distinct arguments of all of them."""
+    """All events of one type and trigger, with the distinct arguments of all of them. The trigger
+    has no ranges for events without one.
+    """
 
     label: str
     trigger: Fragments
@@ -183,8 +186,10 @@ def _list_arguments(events: Sequence[EventItem]) -> list[_Argument]:
 
 def sort_key(span: Fragments, label: str) -> tuple[Any, ...]:
     """What items are sorted by: (start, end, fragments, label), with no fragments for a contiguous
-    span.
+    span. Events without a trigger, which have no span, come first.
     """
+    if not span:
+        return -1, -1, (), label
     return span[0][0], span[-1][1], span if len(span) > 1 else (), label
 
 

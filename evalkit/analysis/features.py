@@ -141,6 +141,8 @@ class ItemSide:
             annotations = getattr(document, layer.document_layer) or ()
             if layer.owners is not None:
                 of_items += [annotations[index] for index in layer.owners(document)]
+            elif self.source.layer == "triggers":
+                of_items += [event for event in annotations if event.trigger is not None]
             else:
                 of_items += annotations
         return [of_items[row] for row in self._rows.tolist()]

@@ -29,6 +29,7 @@ from evalkit.data.field_checks import (
     require_type,
     validate_offsets,
 )
+from evalkit.data.reference_checks import check_references
 from evalkit.errors import (
     DocumentError,
     UnknownNameError,
@@ -132,10 +133,13 @@ class Argument(Annotation, frozen=True, gc=False):
 
 
 class Event(Annotation, frozen=True, gc=False):
-    """An event: its type, its trigger (the words that express it) and its arguments."""
+    """An event: its type, its trigger (the words that express it) and its arguments.
+
+    The trigger is None for an event of a whole document, of which only the arguments are annotated.
+    """
 
     label: str
-    trigger: Span
+    trigger: Span | None = None
     arguments: tuple[Argument, ...] = ()
     id: str | None = None
     realis: str | None = None
@@ -145,7 +149,8 @@ class Event(Annotation, frozen=True, gc=False):
     def __post_init__(self) -> None:
         check_label("label", self.label, self)
         check_score(self)
-        require_type("trigger", self.trigger, Span)
+        if self.trigger is not None:
+            require_type("trigger", self.trigger, Span)
         coerce_tuple(self, "arguments", Argument)
 
 
@@ -176,7 +181,8 @@ class Relation(Annotation, frozen=True, gc=False):
     """A relation between two entities, such as "works for", or between two events, such as
     "before".
 
-    `head` and `tail` are the ids of its arguments: entities or events of the document.
+    `head` and `tail` are the ids of its arguments: entities, or events with a trigger, of the
+    document.
     """
 
     label: str
@@ -232,8 +238,8 @@ class Document(Annotation, frozen=True):
     """A text with its annotations.
 
     Raises DocumentError, with the document and the field, if an annotation ends after the end of
-    the text, an id is not unique, or a `ref`, `parent`, `head` or `tail` is the id of no
-    annotation.
+    the text, an id is not unique, a `ref`, `parent`, `head` or `tail` is the id of no annotation,
+    or a `head` or `tail` that of an event without a trigger.
     """
 
     id: str
@@ -300,7 +306,7 @@ class Document(Annotation, frozen=True):
             or self.relations
             or any(e.id for e in self.entities or ())
         ):
-            _check_references(self)
+            check_references(self, list_ids(self))
 
 
 _KINDS: dict[str, type] = {
@@ -347,7 +353,8 @@ def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
     for index, entity in enumerate(document.entities or ()):
         yield "entities", index, "", entity
     for index, event in enumerate(document.events or ()):
-        yield "events", index, "trigger", event.trigger
+        if event.trigger is not None:
+            yield "events", index, "trigger", event.trigger
         for n, argument in enumerate(event.arguments):
             yield "events", index, f"arguments[{n}]", argument
     for index, attribution in enumerate(document.attributions or ()):
@@ -378,7 +385,9 @@ def iter_arguments(document: Document) -> Iterator[tuple[Any, Any]]:
 
 def argument_fragments(argument: Any) -> Fragments:
     """The ranges of an argument of a relation: of an entity, or of the trigger of an event."""
-    return span_fragments(argument.trigger if isinstance(argument, Event) else argument)
+    if isinstance(argument, Event):
+        return trigger_fragments(argument)
+    return span_fragments(argument)
 
 
 def remove_references(event: Event, ids: Container[str]) -> Event:
@@ -403,7 +412,7 @@ def duplicate_key(annotation: Any) -> Hashable:
         arguments = frozenset(
             (argument.role, span_fragments(argument)) for argument in annotation.arguments
         )
-        return annotation.label, span_fragments(annotation.trigger), annotation.realis, arguments
+        return annotation.label, trigger_fragments(annotation), annotation.realis, arguments
     if isinstance(annotation, Attribution):
         return tuple(
             None if (span := getattr(annotation, part)) is None else span_fragments(span)
@@ -435,6 +444,11 @@ def span_fragments(span: Any) -> Fragments:
     return getattr(span, "fragments", ()) or ((span.start, span.end),)
 
 
+def trigger_fragments(event: Any) -> Fragments:
+    """The ranges of the trigger of an event; none for an event without a trigger."""
+    return () if event.trigger is None else span_fragments(event.trigger)
+
+
 def list_ids(document: Any) -> dict[str, str]:
     """The place of each id of a document, such as "entities[0]". Raises DocumentError for an id
     that is not unique.
@@ -454,45 +468,3 @@ def list_ids(document: Any) -> dict[str, str]:
                 )
             places[annotation.id] = f"{layer}[{index}]"
     return places
-
-
-def _check_references(document: Document) -> None:
-    """Raises DocumentError unless ids are unique, each `ref`, `head` and `tail` is the id of an
-    entity or event, and each `parent` that of an attribution that is not nested in itself.
-    """
-    seen = list_ids(document)
-    for layer, index, field, id in _iter_references(document):
-        if not seen.get(id, "").startswith(("entities", "events")):
-            problem = f"no entity or event of this document has the id {quoted_repr(id)}"
-            raise DocumentError(problem, layer=layer, index=index, field=field)
-    _check_parents(document)
-
-
-def _iter_references(document: Document) -> Iterator[tuple[str, int, str, str]]:
-    """Yields (layer, index, field, id) of each reference to an entity or event."""
-    for index, event in enumerate(document.events or ()):
-        for n, argument in enumerate(event.arguments):
-            if argument.ref is not None:
-                yield "events", index, f"arguments[{n}].ref", argument.ref
-    for index, relation in enumerate(document.relations or ()):
-        yield "relations", index, "head", relation.head
-        yield "relations", index, "tail", relation.tail
-
-
-def _check_parents(document: Document) -> None:
-    parents = {a.id: a.parent for a in document.attributions or () if a.id is not None}
-    valid: set[str] = set()  # ids from which the parents lead to an attribution without one
-    for index, attribution in enumerate(document.attributions or ()):
-        parent, steps = attribution.parent, 0
-        path = []
-        while parent is not None and parent not in valid:
-            if parent not in parents or steps > len(parents):
-                problem = (
-                    "is nested in itself"
-                    if parent in parents
-                    else f"no attribution of this document has the id {quoted_repr(parent)}"
-                )
-                raise DocumentError(problem, layer="attributions", index=index, field="parent")
-            path.append(parent)
-            parent, steps = parents[parent], steps + 1
-        valid.update(path)

@@ -71,8 +71,10 @@ def count_labels(documents: Iterable[Any]) -> dict[str, Counter[str]]:
     return label_counts
 
 
-def describe_contents(documents: Iterable[Any]) -> list[str]:
-    """A line for each layer with annotations: the number of each label, the most frequent first."""
+def describe_contents(documents: Sequence[Any]) -> list[str]:
+    """A line for each layer with annotations: the number of each label, the most frequent first;
+    and one with the number of events without a trigger, if there are any.
+    """
     lines = []
     for layer, counts in count_labels(documents).items():
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -82,6 +84,12 @@ def describe_contents(documents: Iterable[Any]) -> list[str]:
             shown.append(f"and {omitted} more labels")
         if shown:
             lines.append(f"{layer}: {', '.join(shown)}")
+    without_trigger = 0
+    for document in documents:
+        without_trigger += sum(event.trigger is None for event in document.events or ())
+    if without_trigger:
+        count = f"{without_trigger:,} {_noun('events', without_trigger)}"
+        lines.append(f"without a trigger, not scored in triggers and realis: {count}")
     return lines
 
 
@@ -130,14 +138,7 @@ def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
             entities += _highlights(entity, entity.label)
         yield "entities", entities
     if document.events is not None:
-        triggers: list[Highlight] = []
-        for event in document.events:
-            triggers += _highlights(event.trigger, event.label)
-            for argument in event.arguments:
-                triggers += _highlights(
-                    argument, argument.role, f"{argument.role} of {event.label}"
-                )
-        yield "events", triggers
+        yield "events", _event_highlights(document.events)
     if document.attributions is not None:
         parts: list[Highlight] = []
         for attribution in document.attributions:
@@ -155,10 +156,20 @@ def document_highlights(document: Any) -> Iterator[tuple[str, list[Highlight]]]:
         yield "relations", ends
 
 
+def _event_highlights(events: Iterable[Any]) -> list[Highlight]:
+    highlights: list[Highlight] = []
+    for event in events:
+        if event.trigger is not None:
+            highlights += _highlights(event.trigger, event.label)
+        for argument in event.arguments:
+            highlights += _highlights(argument, argument.role, f"{argument.role} of {event.label}")
+    return highlights
+
+
 def _spans_by_id(document: Any) -> dict[str, Any]:
     """The span of each entity and trigger that has an id."""
     spans = {entity.id: entity for entity in document.entities or ()}
-    spans.update((event.id, event.trigger) for event in document.events or ())
+    spans.update((event.id, event.trigger) for event in document.events or () if event.trigger)
     return spans
 
 

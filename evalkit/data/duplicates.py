@@ -19,6 +19,7 @@ from evalkit.data.document import (
     Event,
     duplicate_key,
     duplicate_keys,
+    trigger_fragments,
 )
 from evalkit.errors import DocumentError, spell_option
 
@@ -189,7 +190,7 @@ def _has_duplicate_event(document: Document) -> bool:
     its event.
     """
     events = document.events or ()
-    triggers = {(event.label, event.trigger.start, event.trigger.end) for event in events}
+    triggers = {(event.label, trigger_fragments(event)) for event in events}
     if len(triggers) < len(events) and any(repeated_annotations(events)):
         return True
     return any(

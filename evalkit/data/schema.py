@@ -301,15 +301,17 @@ def _broken_event_rules(
     document: Document, event: Event, starts: list[int], rules: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     trigger, text = event.trigger, document.text
-    trigger_tokens = tokens(text, trigger.start, trigger.end)
-    if "triggers" in rules and trigger_tokens != [(trigger.start, trigger.end)]:
-        yield "trigger", f"{quoted_repr(text[trigger.start : trigger.end])} is not one token"
+    if trigger is not None and "triggers" in rules:
+        trigger_tokens = tokens(text, trigger.start, trigger.end)
+        if trigger_tokens != [(trigger.start, trigger.end)]:
+            yield "trigger", f"{quoted_repr(text[trigger.start : trigger.end])} is not one token"
     for n, argument in enumerate(event.arguments):
         quoted = quoted_repr(text[argument.start : argument.end])
-        positions = (trigger.start, argument.start, argument.end - 1)
-        sentence_indexes = {sentence_index_at(starts, position) for position in positions}
-        if "arguments" in rules and len(sentence_indexes) > 1:
-            yield f"arguments[{n}]", f"{quoted} lies outside the trigger's sentence"
+        if trigger is not None and "arguments" in rules:
+            positions = (trigger.start, argument.start, argument.end - 1)
+            sentence_indexes = {sentence_index_at(starts, position) for position in positions}
+            if len(sentence_indexes) > 1:
+                yield f"arguments[{n}]", f"{quoted} lies outside the trigger's sentence"
         if "times" in rules and argument.role == "Time" and not _is_time(document, argument):
             yield f"arguments[{n}]", f"{quoted} is no entity labelled DATE or TIME"
 

@@ -1,10 +1,10 @@
 """The events of both sides with the outcome of each argument, document by document.
 
 Events of one type and trigger are one event with the arguments of all of them, as in the layers
-`triggers` and `attached-arguments`. An event takes part if its trigger or one of its arguments is
-scored, and only scored arguments are classified: triggers outside the scored zones are paired too
-if they have a scored argument, so that the number of correct arguments is tp of
-attached-arguments/strict.
+`triggers` and `attached-arguments`; so are events of one type without a trigger. An event takes
+part if its trigger or one of its arguments is scored, and only scored arguments are classified:
+triggers outside the scored zones are paired too if they have a scored argument, so that the number
+of correct arguments is tp of attached-arguments/strict.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from evalkit.analysis.argument_errors import (
 )
 from evalkit.analysis.span_pairing import PAIR_KINDS, pair_items
 from evalkit.data.batch import Vocabulary
-from evalkit.data.document import Document, span_fragments
+from evalkit.data.document import Document, span_fragments, trigger_fragments
 from evalkit.evaluation.document_counter import (
     BLOCK_DOCUMENTS,
     ScoringTask,
@@ -125,11 +125,19 @@ def compare_events(
         pairs_of_document[document].append(EventPair(index, other, PAIR_KINDS[kind]))
     for number, documents in enumerate(zip(*builder.documents)):
         gold, predicted = (collector.side_of(number) for collector in sides)
-        pairs = sorted(pairs_of_document[number])
+        pairs = sorted([*pairs_of_document[number], *_pair_without_trigger(gold, predicted)])
         outcomes = classify_arguments(
             gold.items, predicted.items, pairs, is_failed=documents[0].id in failed
         )
         yield EventErrors(documents, gold, predicted, pairs, outcomes)
+
+
+def _pair_without_trigger(gold: EventSide, predicted: EventSide) -> Iterator[EventPair]:
+    """The pairs of events without a trigger: those of one type."""
+    index_of = {item.label: p for p, item in enumerate(predicted.items) if not item.trigger}
+    for g, item in enumerate(gold.items):
+        if not item.trigger and item.label in index_of:
+            yield EventPair(g, index_of[item.label], "correct")
 
 
 def read_rows(side: BlockSide) -> set[int]:
@@ -161,24 +169,29 @@ class _EventCollector:
         """Add the documents of the block."""
         row_of_event = dict(zip(self._side.rows.tolist(), range(len(self._side.rows))))
         row_of_event.update({event: row for row, event in self._side.merged.tolist()})
-        n_events = n_arguments = 0  # that were read
+        n_events = n_arguments = 0  # that were read: events with a trigger
         for number, document in enumerate(documents):
             taking_part = set()
+            row_of_type: dict[str, int] = {}  # of events without a trigger: negative numbers
             events: dict[int, list[int]] = defaultdict(list)
             arguments: dict[int, dict[ArgumentItem, list[ArgumentPlace]]] = defaultdict(dict)
             for index, event in enumerate(document.events or ()):
-                row = row_of_event.get(n_events)
+                row: int | None = None
+                if event.trigger is not None:
+                    row = row_of_event.get(n_events)
+                    if row is not None and n_events in scored_triggers:
+                        taking_part.add(row)
+                    n_events += 1
+                elif (label := self._map_type(event.label)) is not None:
+                    row = row_of_type.setdefault(label, -1 - len(row_of_type))
                 if row is not None:
                     events[row].append(index)
-                    if n_events in scored_triggers:
-                        taking_part.add(row)
                 for n, argument in enumerate(event.arguments):
                     if row is not None and n_arguments in scored_arguments:
                         taking_part.add(row)
                         item = ArgumentItem(self._map_role(argument.role), span_fragments(argument))
                         arguments[row].setdefault(item, []).append((index, n))
                     n_arguments += 1
-                n_events += 1
             self._add_document(number, document, taking_part, events, arguments)
 
     def _add_document(
@@ -194,14 +207,19 @@ class _EventCollector:
         for row in taking_part:
             event = document.events[events[row][0]]
             items = sorted(arguments[row], key=lambda item: sort_key(item.span, item.role))
-            label = self._types.get(event.label, event.label) if self._types else event.label
-            built.append((EventItem(label, span_fragments(event.trigger), tuple(items)), row))
+            label = self._map_type(event.label)
+            built.append((EventItem(label, trigger_fragments(event), tuple(items)), row))
         for item, row in sorted(built, key=lambda pair: sort_key(pair[0].trigger, pair[0].label)):
-            self.index_of[row] = number, len(side.items)
+            if item.trigger:
+                self.index_of[row] = number, len(side.items)
             side.items.append(item)
             side.events.append(events[row])
             side.arguments.append([arguments[row][argument] for argument in item.arguments])
         self._sides.append(side)
+
+    def _map_type(self, label: str) -> Any:
+        """The label of an event type; None if the label map drops it."""
+        return self._types.get(label, label) if self._types else label
 
     def _map_role(self, role: str) -> str:
         mapped: str = self._roles.get(role, role) if self._roles else role

@@ -16,7 +16,7 @@ from evalkit.data.document import (
     Event,
     duplicate_key,
     remove_references,
-    span_fragments,
+    trigger_fragments,
 )
 from evalkit.data.duplicates import repeated_annotations
 from evalkit.data.label_maps import LabelMapping
@@ -132,7 +132,7 @@ class _EventFixes:
             is_same = (
                 event is not None
                 and self._types.map_predicted(event.label) == self._types.map_gold(gold.label)
-                and span_fragments(event.trigger) == span_fragments(gold.trigger)
+                and trigger_fragments(event) == trigger_fragments(gold)
             )
             if not is_same:
                 index = len(self._events)

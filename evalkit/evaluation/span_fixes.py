@@ -122,11 +122,14 @@ def _find_fixes(
 
 
 def _list_places(documents: Sequence[Document], layer: str) -> list[tuple[int, int, Any]]:
-    """(number of the document, index, annotation) of each annotation of a layer."""
+    """(number of the document, index, annotation) of each annotation of a layer that is an item of
+    `entities` or `triggers`.
+    """
     places = []
     for number, document in enumerate(documents):
         for index, annotation in enumerate(getattr(document, layer) or ()):
-            places.append((number, index, annotation))
+            if not isinstance(annotation, Event) or annotation.trigger is not None:
+                places.append((number, index, annotation))
     return places
 
 

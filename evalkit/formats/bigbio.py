@@ -16,8 +16,8 @@ with the whole text. Texts that differ from the text at their offsets are refuse
 "Offsets in other units".
 
 The prefix DOCUMENT_ID/ of ids is removed. An argument has the span of the entity or trigger
-that it names, which becomes its `ref`. Dropped: events without a trigger, relations with such an
-event, coreferences, normalizations, other keys.
+that it names, which becomes its `ref`. Dropped: relations with an event without a trigger (whose
+trigger has no offsets), coreferences, normalizations, other keys.
 
 **Writing.** Zones become passages, and the text between them passages of type "text". Annotations
 without an id get a generated one that begins with ~ and is dropped in reading, except for arguments
@@ -289,13 +289,17 @@ class BigBioReader:
         spans: dict[str, Span] = {}  # by the id of an entity or event
         for n, entity in enumerate(record.entities or ()):
             spans[entity.id] = self._span(entity, f"entities[{n}]")
-        triggers = self._triggers()
-        for n, trigger in triggers.items():
-            spans[(record.events or [])[n].id] = trigger
+        triggers: list[Span | None] = []
+        for n, event in enumerate(record.events or ()):
+            trigger = None
+            if event.trigger.offsets:
+                trigger = spans[event.id] = self._span(event.trigger, f"events[{n}].trigger")
+            triggers.append(trigger)
         events = None
         if record.events is not None:
             events = tuple(
-                self._event(record.events[n], n, trigger, spans) for n, trigger in triggers.items()
+                self._event(event, n, trigger, spans)
+                for n, (event, trigger) in enumerate(zip(record.events, triggers))
             )
         entities = None
         if record.entities is not None and not self._has_no_entity_layer(record.entities):
@@ -312,17 +316,9 @@ class BigBioReader:
             zones=self._zones(),
         )
 
-    def _triggers(self) -> dict[int, Span]:
-        """Returns the spans of the triggers by the index of their event."""
-        triggers = {}
-        for n, event in enumerate(self.record.events or ()):
-            if event.trigger.offsets:
-                triggers[n] = self._span(event.trigger, f"events[{n}].trigger")
-            else:
-                self._conversion.add("events without a trigger", f"{self._position}: events[{n}]")
-        return triggers
-
-    def _event(self, event: BigBioEvent, n: int, trigger: Span, spans: dict[str, Span]) -> Event:
+    def _event(
+        self, event: BigBioEvent, n: int, trigger: Span | None, spans: dict[str, Span]
+    ) -> Event:
         arguments = tuple(self._arguments(event, n, spans))
         return Event(event.type, trigger, arguments, id=self._public_id(event.id))
 

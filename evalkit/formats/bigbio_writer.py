@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.data.document import Document, Event, Fragments, Relation, Zone, span_fragments
+from evalkit.data.document import (
+    Document,
+    Event,
+    Fragments,
+    Relation,
+    Zone,
+    span_fragments,
+    trigger_fragments,
+)
 from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, public_id
@@ -30,7 +38,7 @@ class BigBioWriter:
         self._written_ids.update((entity.id, id) for id, entity in self._entities)
         self._written_ids.update((event.id, id) for id, event in self._events)
         self._triggers = {
-            public_id(event.id): span_fragments(event.trigger) for event in document.events or ()
+            public_id(event.id): trigger_fragments(event) for event in document.events or ()
         }
 
     def line(self) -> dict[str, Any]:
@@ -72,7 +80,7 @@ class BigBioWriter:
         return {
             "id": self._id(id),
             "type": event.label,
-            "trigger": self._surface(span_fragments(event.trigger)),
+            "trigger": self._surface(trigger_fragments(event)),
             "arguments": list(self._arguments(event, n)),
         }
 

@@ -147,7 +147,8 @@ class BratWriter:
         else:
             required_spans = [annotation.cue, annotation.content]
         if None in required_spans:
-            self._conversion.add("attributions without a cue", where)
+            name = "events without a trigger" if layer == "events" else "attributions without a cue"
+            self._conversion.add(name, where)
             return False
         if not all(self._is_quotable(span, where) for span in required_spans):
             return False

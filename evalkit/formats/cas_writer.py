@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.data.document import Argument, Document, Entity, Event, Relation
+from evalkit.data.document import Argument, Document, Entity, Event, Relation, Span
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.formats.cas_file import (
     ARGUMENT,
@@ -23,6 +23,7 @@ from evalkit.formats.cas_file import (
 )
 from evalkit.formats.conversion import ConversionReport
 
+DISCONTINUOUS_TRIGGERS = "events with discontinuous triggers"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -65,20 +66,15 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
         if not entity.fragments:
             features = {"value": entity.label, "identifier": identifier(entity)}
             written[entity.id] = add(cas, NAMED, entity.start, entity.end, **features)
-    for event in sorted(
-        document.events or (), key=lambda event: (event.trigger.start, event.trigger.end)
-    ):
-        trigger = event.trigger
-        if not trigger.fragments:
-            arguments = links(cas, event)
-            written[event.id] = add(
-                cas,
-                PREDICATE,
-                trigger.start,
-                trigger.end,
-                category=event.label,
-                arguments=arguments,
-            )
+    for event, trigger in iter_writable_events(document):
+        written[event.id] = add(
+            cas,
+            PREDICATE,
+            trigger.start,
+            trigger.end,
+            category=event.label,
+            arguments=links(cas, event),
+        )
     for index, relation in enumerate(document.relations or ()):
         if relation.head in written and relation.tail in written:
             add_relation(cas, relation, written[relation.head], written[relation.tail])
@@ -93,6 +89,15 @@ def to_bytes(document: Document, file_format: str, conversion: ConversionReport)
         check_xml(document)
         text = cas.to_xmi()
     return text.encode()
+
+
+def iter_writable_events(document: Document) -> Iterator[tuple[Event, Span]]:
+    """Yields the events whose trigger is one range, with it, in the order of the text."""
+    events = []
+    for event in document.events or ():
+        if event.trigger is not None and not event.trigger.fragments:
+            events.append((event, event.trigger))
+    yield from sorted(events, key=lambda pair: (pair[1].start, pair[1].end))
 
 
 def add(cas: Any, kind: str, start: int, end: int, **features: Any) -> Any:
@@ -166,8 +171,9 @@ def unsupported_fields(annotation: Entity | Event | Relation) -> Iterator[str]:
         layer = "relations"
     else:
         layer = "events"
-        if annotation.trigger.fragments:
-            yield "events with discontinuous triggers"
+        trigger = annotation.trigger
+        if trigger is None or trigger.fragments:
+            yield "events without a trigger" if trigger is None else DISCONTINUOUS_TRIGGERS
             return
         arguments = annotation.arguments
     for field, plural in (("id", "ids"), ("score", "scores"), ("realis", "realis")):

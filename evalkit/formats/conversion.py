@@ -119,7 +119,8 @@ class IndistinguishableFilter:
             for argument in annotation.arguments:
                 if not self._is_empty(argument):
                     arguments.add(self._key(argument))
-            return annotation.label, self._ranges(annotation.trigger), frozenset(arguments)
+            trigger = None if annotation.trigger is None else self._ranges(annotation.trigger)
+            return annotation.label, trigger, frozenset(arguments)
         return getattr(annotation, "label", None) or annotation.role, self._ranges(annotation)
 
     def _is_empty(self, span: Any) -> bool:

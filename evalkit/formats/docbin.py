@@ -14,7 +14,7 @@ Entities that were not annotated are missing values in spaCy, which differ from 
 spaCy cannot represent (arguments, attributions, discontinuous spans, zones, scores, ids, meta,
 failures) is stored as JSON in doc.user_data["evalkit"], so that evalkit reads back the complete
 document. Entities and triggers that are missing from the spans of spaCy, or have other offsets
-there, are counted as dropped.
+there, are counted as dropped; so are events without a trigger, which have no span.
 
 **Writing options**
 
@@ -355,6 +355,9 @@ class DocBinWriter:
         spans = []
         for index, event in enumerate(document.events):
             position = f"document {quoted_repr(document.id)}, events[{index}]"
+            if event.trigger is None:
+                self._conversion.add("events without a trigger, in doc.spans", position)
+                continue
             span = self._span(doc, event.trigger, event.label, position, "triggers")
             if span is not None:
                 spans.append(span)
@@ -404,5 +407,5 @@ class DocBinWriter:
 def _contiguous_ranges(document: Document) -> list[Range]:
     """The ranges of all entities and triggers that are not discontinuous."""
     spans: list[Any] = list(document.entities or ())
-    spans += [event.trigger for event in document.events or ()]
+    spans += [event.trigger for event in document.events or () if event.trigger is not None]
     return [(span.start, span.end) for span in spans if not span.fragments]

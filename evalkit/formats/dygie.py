@@ -382,10 +382,13 @@ def fit_to_tokens(
     Dropped annotations must not split tokens or join sentences, so the tokens are computed again
     until nothing more is dropped.
     """
-    kept: list[KeptEvent] = [
-        (n, event, tuple(enumerate(event.arguments)))
-        for n, event in enumerate(document.events or ())
-    ]
+    kept: list[KeptEvent] = []
+    for n, event in enumerate(document.events or ()):
+        if event.trigger is None:
+            where = f"document {quoted_repr(document.id)}, events[{n}]"
+            conversion.add("events without a trigger", where)
+        else:
+            kept.append((n, event, tuple(enumerate(event.arguments))))
     for _ in range(MAX_ITERATIONS):
         spans: list[Any] = [*(document.entities or ())]
         spans += [event.trigger for _, event, _ in kept]

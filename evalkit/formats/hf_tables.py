@@ -3,7 +3,8 @@
     documents         a document in each row, with its annotations nested: the whole corpus, and
                       the only table that is read
     entities          an entity in each row, with the id of its document and its index in the layer
-    events            an event in each row, with its trigger under start, end and text
+    events            an event in each row, with its trigger under start, end and text, which are
+                      null for an event without a trigger
     event_arguments   an argument in each row, with the index, id and label of its event
     attributions      an attribution in each row, with its parts nested
     relations         a relation in each row, with the ids of its arguments
@@ -156,7 +157,7 @@ class _Rows:
                 "doc_id": document.id,
                 "index": n,
                 **_event_fields(event),
-                **self.span(document, event.trigger),
+                **self.optional_columns(document, event.trigger),
                 **_common_fields(event),
             }
 
@@ -190,7 +191,7 @@ class _Rows:
     def event(self, document: Document, event: Any) -> Row:
         return {
             **_event_fields(event),
-            "trigger": self.span(document, event.trigger),
+            "trigger": None if event.trigger is None else self.span(document, event.trigger),
             "arguments": [self.argument(document, argument) for argument in event.arguments],
             **_common_fields(event),
         }
@@ -235,6 +236,13 @@ class _Rows:
             **self.surface(document, span),
             "fragments": fragments,
         }
+
+    def optional_columns(self, document: Document, span: Any) -> Row:
+        """The columns of a span; null, without fragments, for None."""
+        if span is not None:
+            return self.span(document, span)
+        surface = "text" if self.with_text else "digest"
+        return {"start": None, "end": None, surface: None, "fragments": []}
 
     def surface(self, document: Document, span: Any) -> Row:
         if self.with_text:

@@ -79,7 +79,7 @@ def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
 SpanLine = line_with_text(Span)
 EntityLine = line_with_text(Entity)
 ArgumentLine = line_with_text(Argument)
-EventLine = line_class(Event, trigger=SpanLine, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
+EventLine = line_class(Event, trigger=SpanLine | None, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
 AttributionLine = line_class(
     Attribution,
     cue=SpanLine | None,

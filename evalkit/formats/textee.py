@@ -289,6 +289,9 @@ def line(document: Document, conversion: ConversionReport) -> dict[str, Any]:
             entities.append(_mention(id, entity.label, token_range, tokens))
     events = []
     for n, event in enumerate(document.events or ()):
+        if event.trigger is None:
+            tokens.count_dropped("events without a trigger", f"events[{n}]")
+            continue
         trigger = tokens.token_range(event.trigger, "triggers of events", f"events[{n}].trigger")
         if trigger:
             item: dict[str, Any] = {

@@ -99,8 +99,9 @@ class TokenIndex:
 def _spans(document: Document) -> Iterator[Any]:
     yield from document.entities or ()
     for event in document.events or ():
-        yield event.trigger
-        yield from event.arguments
+        if event.trigger is not None:
+            yield event.trigger
+            yield from event.arguments
 
 
 def join_tokens(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:

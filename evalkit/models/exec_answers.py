@@ -1,11 +1,11 @@
 """Conversion of the JSON answers of a program to documents.
 
-Each annotation with valid offsets and label is kept. An annotation, an argument or a part of an
-attribution with invalid ones becomes `Unplaced`, with the reason; so do the realis and arguments of
-such an event, and the other parts of an attribution whose content is invalid. Invalid details (an
-id, an attribute, a key that an annotation does not have) are left out of their annotation, and
-listed in `meta` under LEFT_OUT. An answer fails its document only as a whole: another text, a layer
-that is not a list, an unknown key.
+Each annotation with valid offsets and label is kept; an event with arguments may have no trigger.
+An annotation, an argument or a part of an attribution with invalid ones becomes `Unplaced`, with
+the reason; so do the realis and arguments of such an event, and the other parts of an attribution
+whose content is invalid. Invalid details (an id, an attribute, a key that an annotation does not
+have) are left out of their annotation, and listed in `meta` under LEFT_OUT. An answer fails its
+document only as a whole: another text, a layer that is not a list, an unknown key.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class _AnswerReader:
     def _event(self, path: str, item: Any) -> Event | None:
         """The event of an item; None for an invalid one, which is unplaced with its arguments."""
         try:
-            event = Event(_get(item, "label"), self._span(_get(item, "trigger"), "trigger"))
+            event = Event(_get(item, "label"), self._trigger(item))
         except DocumentError as error:
             self._add_unplaced_event(item, error)
             return None
@@ -183,9 +183,22 @@ class _AnswerReader:
                 "realis", None, f"realis: expected a string, got {quoted_repr(item['realis'])}"
             )
             item = {key: value for key, value in item.items() if key != "realis"}
-        self._leave_out_unknown(f"{path}.trigger", item["trigger"], _SPAN_KEYS)
+        if event.trigger is not None:
+            self._leave_out_unknown(f"{path}.trigger", item["trigger"], _SPAN_KEYS)
         details = self._details(path, item, Event, "id", "realis", "score", "attributes")
         return msgspec.structs.replace(event, arguments=tuple(arguments), **details)
+
+    def _trigger(self, item: Any) -> Span | None:
+        """The trigger of an event; None for one of a whole document, which has arguments alone.
+
+        Raises DocumentError, also for an event with neither trigger nor arguments, which no layer
+        could count, and for one that has offsets itself, which belong into its trigger.
+        """
+        value = _get(item, "trigger")
+        has_offsets = any(_get(item, key) is not None for key in _SPAN_KEYS)
+        if value is None and _get_list(item, "arguments") and not has_offsets:
+            return None
+        return self._span(value, "trigger")
 
     def _add_unplaced_event(self, item: Any, error: DocumentError) -> None:
         """Add the trigger, realis and arguments of an invalid event to `unplaced`."""

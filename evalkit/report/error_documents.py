@@ -212,13 +212,16 @@ class _DocumentViewer:
         lines: list[tuple[Any, str]] = []
         for side in (0, 1):
             for event in _side_of(document, side).events or ():
-                kind = triggers.find(side, event.label, event.trigger)
-                if kind is None and "triggers" in self._layers:
-                    continue  # outside of the scored zones
-                parts = [
-                    f"{shorten(event.label)}"
-                    f" {self._show(document, event.trigger)}{_in_brackets(kind)}"
-                ]
+                if event.trigger is None:
+                    position = (0, 0, side)
+                    parts = [f"{shorten(event.label)} without a trigger"]
+                else:
+                    position = (event.trigger.start, event.trigger.end, side)
+                    kind = triggers.find(side, event.label, event.trigger)
+                    if kind is None and "triggers" in self._layers:
+                        continue  # outside of the scored zones
+                    shown = self._show(document, event.trigger)
+                    parts = [f"{shorten(event.label)} {shown}{_in_brackets(kind)}"]
                 if event.realis is not None:
                     parts.append(f"realis {shorten(event.realis)}")
                 for argument in event.arguments[:MOST_ARGUMENTS]:
@@ -229,7 +232,7 @@ class _DocumentViewer:
                     )
                 if len(event.arguments) > MOST_ARGUMENTS:
                     parts.append(f"{len(event.arguments) - MOST_ARGUMENTS:,} more arguments")
-                lines.append(((event.trigger.start, event.trigger.end, side), "; ".join(parts)))
+                lines.append((position, "; ".join(parts)))
         yield from _name_sides(lines)
 
     def _attribution_lines(self, document: DocumentErrors) -> Iterator[str]:

@@ -74,7 +74,8 @@ def _describe_layers(name: str, corpus: CorpusCounts) -> Iterator[str]:
             missing[noun] = None
         elif layer.annotated_documents < corpus.documents:
             partial[noun] = layer.annotated_documents
-        if layer.annotated_documents and not layer.total.annotations:
+        has_none = not layer.total.annotations and not layer.without_trigger
+        if layer.annotated_documents and has_none:
             empty.append(layer.layer)
     if missing:
         yield f"{name}: not annotated: {', '.join(missing)}"

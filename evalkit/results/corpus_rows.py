@@ -130,6 +130,7 @@ def _summarize_layer(layer: LayerStats, options: ExampleOptions) -> dict[str, An
     return {
         "annotated_documents": layer.annotated_documents,
         "unplaced": layer.unplaced,
+        **({"without_trigger": layer.without_trigger} if layer.layer == "triggers" else {}),
         "unused_labels": list(layer.unused_labels),
         "rare_labels": list(layer.rare_labels),
         "per_document": layer.per_document.as_dict(),

@@ -66,7 +66,10 @@ def build_layer_tables(
     tables = []
     for layer in ANNOTATED_LAYERS:
         layers = {name: each.layers[layer] for name, each in statistics.items()}
-        if not any(each.total.annotations or each.unplaced for each in layers.values()):
+        if not any(
+            each.total.annotations or each.unplaced or each.without_trigger
+            for each in layers.values()
+        ):
             continue
         of_layer = differences.layers.get(layer) if differences is not None else None
         if len(layers) == 1:
@@ -190,6 +193,8 @@ def _layer_notes(layer: LayerStats, options: TableOptions) -> Iterator[str]:
         yield f"{count} of the schema without annotation: {_join_labels(layer.unused_labels)}"
     if layer.unplaced:
         yield f"not counted, without offsets: {layer.unplaced:,}"
+    if layer.without_trigger:
+        yield f"not counted, events without a trigger: {layer.without_trigger:,}"
 
 
 def _join_labels(labels: Sequence[str]) -> str:

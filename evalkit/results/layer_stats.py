@@ -50,7 +50,8 @@ def _entity_items(document: Document) -> list[list[LabeledSpan]]:
 
 
 def _trigger_items(document: Document) -> list[list[LabeledSpan]]:
-    return [[(event.label, event.trigger) for event in document.events or ()]]
+    events = document.events or ()
+    return [[(event.label, event.trigger) for event in events if event.trigger is not None]]
 
 
 def _argument_items(document: Document) -> list[list[LabeledSpan]]:
@@ -93,7 +94,8 @@ def _duplicate_entities(document: Document) -> Iterator[str]:
 
 def _duplicate_events(document: Document) -> Iterator[str]:
     for event in _iter_duplicates(document.events or ()):
-        yield event.label
+        if event.trigger is not None:
+            yield event.label
 
 
 def _duplicate_arguments(document: Document) -> Iterator[str]:
@@ -211,7 +213,8 @@ class LayerStats:
     annotated_documents: those in which the layer was annotated, also without result. per_document:
     annotations of each of these. unplaced: predictions without offsets. unused_labels: those that
     the schema declares and that do not occur. ambiguous: surface forms with several labels, the
-    most frequent first. surfaces: the counts of all surface forms.
+    most frequent first. surfaces: the counts of all surface forms. without_trigger: of triggers,
+    the events that have none.
     """
 
     layer: str
@@ -223,6 +226,7 @@ class LayerStats:
     unused_labels: tuple[str, ...]
     ambiguous: tuple[AmbiguousForm, ...] = field(default=(), repr=False)
     surfaces: SurfaceCounts = field(default_factory=SurfaceCounts, repr=False, compare=False)
+    without_trigger: int = 0
 
     @property
     def rare_labels(self) -> tuple[str, ...]:
@@ -275,6 +279,7 @@ class LayerCounter:
         self._surfaces = SurfaceCounts()
         self._per_document: Counter[int] = Counter()
         self._unplaced = 0
+        self._without_trigger: Counter[str] = Counter()  # events, by type
 
     def add(self, document: Document) -> None:
         """Count a document."""
@@ -282,6 +287,10 @@ class LayerCounter:
             self._unplaced += sum(each.layer == self._layer for each in document.unplaced)
         if getattr(document, self._document_layer) is None:
             return
+        if self._layer == "triggers":
+            self._without_trigger.update(
+                event.label for event in document.events or () if event.trigger is None
+            )
         groups = self._kind.items(document)
         counts: Counter[str] = Counter()
         for items in groups:
@@ -363,7 +372,8 @@ class LayerCounter:
             is_rare=None,
         )
         declared = schema.labels_of(self._layer) if schema is not None and annotated else ()
-        unused = tuple(label for label in declared if label not in self._counters)
+        used = self._counters.keys() | self._without_trigger.keys()
+        unused = tuple(label for label in declared if label not in used)
         return LayerStats(
             self._layer,
             tuple(labels),
@@ -374,6 +384,7 @@ class LayerCounter:
             unused,
             _order_ambiguous(ambiguous),
             self._surfaces,
+            self._without_trigger.total(),
         )
 
     def _finish_label(

@@ -86,6 +86,8 @@ _REASONS = {
     "predicted_empty": "predicted items whose string is empty after normalization",
     "gold_nil": "gold links that are NIL",
     "predicted_nil": "predicted links that are NIL",
+    "gold_without_trigger": "gold events without a trigger",
+    "predicted_without_trigger": "predicted events without a trigger",
     "gold_repaired": "invalid tags of gold, repaired as the signature says",
     "predicted_repaired": "invalid predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",

@@ -250,6 +250,7 @@ class BlockBuilder:
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
         self._empty = [0, 0]
+        self._without_trigger = [0, 0]
         self._lengths: list[int] = []
 
     def __len__(self) -> int:
@@ -272,6 +273,7 @@ class BlockBuilder:
                 self._items[side].add(items)
                 self._dropped[side] += items.dropped
                 self._empty[side] += items.empty
+                self._without_trigger[side] += items.without_trigger
             if isinstance(items, EntityArrays) and self._needs_ids_only(documents):
                 self.documents[side].extend(
                     [DocumentRef(document.id, len(document.text)) for document in documents]
@@ -328,6 +330,11 @@ class BlockBuilder:
         if layer.compares_strings:
             gold_reasons["gold_empty"] = self._empty[0]
             predicted_reasons["predicted_empty"] = self._empty[1]
+        for name, reasons, count in zip(
+            ("gold", "predicted"), (gold_reasons, predicted_reasons), self._without_trigger
+        ):
+            if count:
+                reasons[f"{name}_without_trigger"] = count
         return Block(
             replace(gold_side, set_aside={**gold_side.set_aside, **gold_reasons}),
             replace(

@@ -20,7 +20,8 @@ class Items:
     counts: the number of items of each document. labels: None where a label map drops the item.
     spans: objects with start, end and fragments. groups: what items must share to match; None if
     all are in one group. dropped: the number of labels that a label map drops. empty: the number of
-    items whose string is empty, which have no label.
+    items whose string is empty, which have no label. without_trigger: the number of events that are
+    no items because they have no trigger.
     """
 
     counts: list[int]
@@ -29,6 +30,7 @@ class Items:
     groups: list[Hashable] | None = field(default=None)
     dropped: int = 0
     empty: int = 0
+    without_trigger: int = 0
 
 
 class SyntheticSpan(NamedTuple):

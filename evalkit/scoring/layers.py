@@ -41,6 +41,7 @@ from evalkit.data.document import (
     duplicate_key,
     iter_arguments,
     span_fragments,
+    trigger_fragments,
 )
 from evalkit.data.text import tokens
 from evalkit.scoring import attribute_values, links
@@ -90,30 +91,44 @@ def _overlapping_tokens(
 
 
 def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
-    return build_items(
-        [
-            [(map_label(maps, "triggers", e.label), e.trigger, None) for e in document.events or ()]
-            for document in documents
-        ],
-        has_groups=False,
-    )
+    """Each trigger, labeled with the type of its event."""
+    return _of_triggers(documents, lambda event: map_label(maps, "triggers", event.label))
 
 
 def _realis(documents: Sequence[Document], maps: Maps) -> Items:
     """Each trigger that has a realis, labeled with it; a dropped event type takes its realis
     with it.
     """
-    return build_items(
-        [
-            [
-                (_with_type(maps, e, map_label(maps, "realis", e.realis)), e.trigger, None)
-                for e in document.events or ()
-                if e.realis is not None
-            ]
-            for document in documents
-        ],
-        has_groups=False,
+    return _of_triggers(
+        documents,
+        lambda event: _with_type(maps, event, map_label(maps, "realis", event.realis)),
+        has_item=_has_realis,
     )
+
+
+def _of_triggers(
+    documents: Sequence[Document],
+    label_of: Callable[[Any], Any],
+    has_item: Callable[[Any], bool] = lambda _: True,
+) -> Items:
+    """The trigger of each event that has an item; events without a trigger are counted."""
+    each = []
+    without_trigger = 0
+    for document in documents:
+        triples: list[tuple[Any, Any, Hashable]] = []
+        for event in document.events or ():
+            if not has_item(event):
+                continue
+            if event.trigger is not None:
+                triples.append((label_of(event), event.trigger, None))
+            elif label_of(event) is not None:
+                without_trigger += 1
+        each.append(triples)
+    return replace(build_items(each, has_groups=False), without_trigger=without_trigger)
+
+
+def _has_realis(event: Any) -> bool:
+    return event.realis is not None
 
 
 def _with_type(maps: Maps, event: Any, label: Any) -> Any:
@@ -127,11 +142,13 @@ def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
 
 
 def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument, in the group of type and trigger of its event (TextEE's Arg-I+, Arg-C+)."""
+    """Each argument, in the group of type and trigger of its event (TextEE's Arg-I+, Arg-C+);
+    events without a trigger have none in common with others.
+    """
     return _of_arguments(
         documents,
         maps,
-        lambda event: (map_label(maps, "triggers", event.label), span_fragments(event.trigger)),
+        lambda event: (map_label(maps, "triggers", event.label), trigger_fragments(event)),
     )
 
 
@@ -256,7 +273,11 @@ def _entity_of_each(document: Document) -> Iterable[int]:
 
 
 def _event_of_each_realis(document: Document) -> Iterable[int]:
-    return (index for index, event in enumerate(document.events or ()) if event.realis is not None)
+    return (
+        index
+        for index, event in enumerate(document.events or ())
+        if event.realis is not None and event.trigger is not None
+    )
 
 
 def _attribution_of_each(document: Document) -> Iterable[int]:
@@ -359,14 +380,19 @@ LAYERS = {
         _annotation_scores("entities"),
         keeps_equal_items=True,
     ),
-    "triggers": Layer("events", _triggers, None, _annotation_scores("events")),
+    "triggers": Layer(
+        "events",
+        _triggers,
+        None,
+        _annotation_scores("events", lambda event: event.trigger is not None),
+    ),
     "arguments": Layer("events", _arguments, None, _argument_scores),
     "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
     "realis": Layer(
         "events",
         _realis,
         _event_of_each_realis,
-        _annotation_scores("events", lambda e: e.realis is not None),
+        _annotation_scores("events", lambda e: _has_realis(e) and e.trigger is not None),
     ),
     "attributions": Layer(
         "attributions",

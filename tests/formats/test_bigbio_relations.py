@@ -177,7 +177,6 @@ def test_records_are_read_with_heads_and_tails(tmp_path):
     )
     path = tmp_path / "x.jsonl"
     assert list(corpus.conversion.lines()) == [
-        f"1 events without a trigger ({path}:1: events[1])",
         f"1 normalizations ({path}:1: relations[0])",
         f"1 relations with an event without a trigger ({path}:1: relations[2])",
     ]

@@ -661,6 +661,12 @@ def test_a_discontinuous_span_is_kept():
             [("triggers", "Hit"), ("arguments", "Agent")],
         ),
         ("events", {"label": "Hit"}, [("triggers", "Hit")]),
+        ("events", {"label": "Hit", "arguments": []}, [("triggers", "Hit")]),
+        (
+            "events",
+            {"label": "Hit", "start": 4, "end": 7, "arguments": EVENT["arguments"]},
+            [("triggers", "Hit"), ("arguments", "Agent")],
+        ),
         ("events", {**EVENT, "label": ""}, [("triggers", "unlabeled"), ("arguments", "Agent")]),
         ("events", "hit", [("triggers", "unlabeled")]),
         (
@@ -704,6 +710,16 @@ def test_what_has_no_place_is_unplaced_in_every_layer_that_it_would_be_in(layer,
 
     assert [(u.layer, u.label) for u in found.unplaced] == unplaced
     assert found.failure is None
+
+
+@pytest.mark.parametrize("trigger", [{}, {"trigger": None}])
+def test_an_event_with_arguments_needs_no_trigger(trigger):
+    event = {"label": "Hit", "arguments": EVENT["arguments"], **trigger}
+
+    found = answered(TEXT, events=[event])
+
+    assert found.events == (Event("Hit", None, (Argument("Agent", 0, 3),)),)
+    assert (found.unplaced, found.failure, found.meta) == ((), None, None)
 
 
 def test_an_event_keeps_the_arguments_that_are_valid():
