@@ -18,8 +18,7 @@ from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabul
 from evalkit.data.document import Document
 from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
 from evalkit.data.surface_normalization import NORMALIZATIONS
-from evalkit.errors import InputError, quoted_repr
-from evalkit.scoring.attribution_pairing import pair_attributions
+from evalkit.scoring.attribution_groups import join_groups
 from evalkit.scoring.block_side import NO_ROWS, NO_UNPLACED, BlockSide
 from evalkit.scoring.cells import (
     FOUND,
@@ -304,7 +303,7 @@ class BlockBuilder:
             predicted_documents, predicted, has_equal_items=predicted_merge
         )
         if layer.grouped_by_cue:
-            predicted = _join_groups(gold_documents, predicted_documents, predicted, self.coding)
+            predicted = join_groups(gold_documents, predicted_documents, predicted, self.coding)
         if layer.keeps_equal_items:
             gold_merge = predicted_merge = False
         if layer.compares_strings:
@@ -419,34 +418,6 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
 def _remove_groups(side: BlockSide) -> BlockSide:
     columns = side.columns
     return replace(side, columns=replace(columns, head=np.zeros_like(columns.head)))
-
-
-def _join_groups(
-    gold_documents: Sequence[Document],
-    predicted_documents: Sequence[Document],
-    predicted: ItemArrays,
-    coding: SharedEncoding,
-) -> ItemArrays:
-    """The predicted items of paired attributions in the group of the gold attribution; every other
-    attribution is a group of its own. Duplicates are not paired.
-    """
-    codes = coding.heads
-    group_of_predicted = np.arange(len(codes), 2 * len(codes), dtype=np.int64)
-    for gold, document in zip(gold_documents, predicted_documents):
-        if not gold.attributions or not document.attributions:
-            continue
-        repeats = repeated_annotations(document.attributions)
-        candidates = [index for index, is_repeat in enumerate(repeats) if not is_repeat]
-        try:
-            pairs = pair_attributions(
-                gold.attributions, [document.attributions[index] for index in candidates]
-            )
-        except InputError as error:
-            raise InputError(f"document {quoted_repr(gold.id)}: {error}") from None
-        for gold_index, candidate in pairs:
-            code = codes[gold.id, candidates[candidate]]
-            group_of_predicted[code] = codes[gold.id, gold_index]
-    return replace(predicted, head=group_of_predicted[predicted.head])
 
 
 def _build_side(

@@ -41,10 +41,10 @@ from evalkit.data.document import (
     duplicate_key,
     iter_arguments,
     span_fragments,
-    trigger_fragments,
 )
 from evalkit.data.text import tokens
 from evalkit.scoring import attribute_values, links
+from evalkit.scoring import event_items as events
 from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
 from evalkit.scoring.overlap_threshold import IOU
 from evalkit.scoring.surfaces import iter_surface_scores, list_surfaces
@@ -88,83 +88,6 @@ def _overlapping_tokens(
             overlapping[words[index]] = None
             index += 1
     return overlapping
-
-
-def _triggers(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each trigger, labeled with the type of its event."""
-    return _of_triggers(documents, lambda event: map_label(maps, "triggers", event.label))
-
-
-def _realis(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each trigger that has a realis, labeled with it; a dropped event type takes its realis
-    with it.
-    """
-    return _of_triggers(
-        documents,
-        lambda event: _with_type(maps, event, map_label(maps, "realis", event.realis)),
-        has_item=_has_realis,
-    )
-
-
-def _of_triggers(
-    documents: Sequence[Document],
-    label_of: Callable[[Any], Any],
-    has_item: Callable[[Any], bool] = lambda _: True,
-) -> Items:
-    """The trigger of each event that has an item; events without a trigger are counted."""
-    each = []
-    without_trigger = 0
-    for document in documents:
-        triples: list[tuple[Any, Any, Hashable]] = []
-        for event in document.events or ():
-            if not has_item(event):
-                continue
-            if event.trigger is not None:
-                triples.append((label_of(event), event.trigger, None))
-            elif label_of(event) is not None:
-                without_trigger += 1
-        each.append(triples)
-    return replace(build_items(each, has_groups=False), without_trigger=without_trigger)
-
-
-def _has_realis(event: Any) -> bool:
-    return event.realis is not None
-
-
-def _with_type(maps: Maps, event: Any, label: Any) -> Any:
-    """The label; None if the label map drops the event type."""
-    return None if map_label(maps, "triggers", event.label) is None else label
-
-
-def _arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument, in the group of its event type (Li et al. 2013, section 2)."""
-    return _of_arguments(documents, maps, lambda event: map_label(maps, "triggers", event.label))
-
-
-def _attached_arguments(documents: Sequence[Document], maps: Maps) -> Items:
-    """Each argument, in the group of type and trigger of its event (TextEE's Arg-I+, Arg-C+);
-    events without a trigger have none in common with others.
-    """
-    return _of_arguments(
-        documents,
-        maps,
-        lambda event: (map_label(maps, "triggers", event.label), trigger_fragments(event)),
-    )
-
-
-def _of_arguments(
-    documents: Sequence[Document], maps: Maps, head: Callable[[Any], Hashable]
-) -> Items:
-    return build_items(
-        [
-            [
-                (_with_type(maps, e, map_label(maps, "arguments", a.role)), a, head(e))
-                for e in document.events or ()
-                for a in e.arguments
-            ]
-            for document in documents
-        ]
-    )
 
 
 # Parts have no map
@@ -272,14 +195,6 @@ def _entity_of_each(document: Document) -> Iterable[int]:
     return range(len(document.entities or ()))
 
 
-def _event_of_each_realis(document: Document) -> Iterable[int]:
-    return (
-        index
-        for index, event in enumerate(document.events or ())
-        if event.realis is not None and event.trigger is not None
-    )
-
-
 def _attribution_of_each(document: Document) -> Iterable[int]:
     return range(len(document.attributions or ()))
 
@@ -317,10 +232,6 @@ def _token_scores(document: Document) -> Iterable[float | None]:
         [entity.score] * len(list(_overlapping_tokens(words, span_fragments(entity))))
         for entity in document.entities or ()
     )
-
-
-def _argument_scores(document: Document) -> Iterable[float | None]:
-    return (argument.score for event in document.events or () for argument in event.arguments)
 
 
 def _parts_of(attribution: Any) -> int:
@@ -380,19 +291,13 @@ LAYERS = {
         _annotation_scores("entities"),
         keeps_equal_items=True,
     ),
-    "triggers": Layer(
-        "events",
-        _triggers,
-        None,
-        _annotation_scores("events", lambda event: event.trigger is not None),
+    "triggers": Layer("events", events.list_triggers, None, events.trigger_scores),
+    "arguments": Layer("events", events.list_arguments, None, events.argument_scores),
+    "attached-arguments": Layer(
+        "events", events.list_attached_arguments, None, events.argument_scores
     ),
-    "arguments": Layer("events", _arguments, None, _argument_scores),
-    "attached-arguments": Layer("events", _attached_arguments, None, _argument_scores),
     "realis": Layer(
-        "events",
-        _realis,
-        _event_of_each_realis,
-        _annotation_scores("events", lambda e: _has_realis(e) and e.trigger is not None),
+        "events", events.list_realis, events.event_of_each_realis, events.realis_scores
     ),
     "attributions": Layer(
         "attributions",
