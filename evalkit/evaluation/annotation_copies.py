@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from evalkit.corpus import Corpus
-from evalkit.data.document import Argument, Document, Entity, Relation
+from evalkit.data.document import LAYERS, Argument, Document, Entity, Event, Relation
 from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import InputError, quoted_repr, spell_option
 
@@ -20,7 +20,7 @@ SpanAnnotation = TypeVar("SpanAnnotation", Argument, Entity)
 class LabelCopier:
     """Finds the labels that make a predicted item equal to a gold item once both are mapped.
 
-    layer: of label maps: "entities", "triggers" or "arguments".
+    layer: of label maps: "entities", "triggers", "arguments" or "relations".
     """
 
     def __init__(self, layer: str, mapping: LabelMapping) -> None:
@@ -59,6 +59,14 @@ class LabelCopier:
         )
 
 
+def copy_annotation(gold: Entity | Event, copier: LabelCopier) -> Entity | Event:
+    """A predicted entity or event with gold's span and label, and nothing else."""
+    label = copier.copy(gold.label)
+    if isinstance(gold, Event):
+        return Event(label, gold.trigger)
+    return Entity(label, gold.start, gold.end, fragments=gold.fragments)
+
+
 def move_span(annotation: SpanAnnotation, target: Any) -> SpanAnnotation:
     """The annotation with the span of another one."""
     return replace(annotation, start=target.start, end=target.end, fragments=target.fragments)
@@ -80,3 +88,14 @@ def keep_relations(document: Document, removed_ids: Container[str]) -> tuple[Rel
         for relation in document.relations
         if relation.head not in removed_ids and relation.tail not in removed_ids
     )
+
+
+def list_predicted_layers(predicted: Any) -> list[str]:
+    """The layers that any document of a corpus has; none for predictions in files."""
+    layers = []
+    for layer in LAYERS:
+        if isinstance(predicted, Corpus) and any(
+            getattr(document, layer) is not None for document in predicted
+        ):
+            layers.append(layer)
+    return layers

@@ -35,6 +35,7 @@ CASCADES = {
     "realis/strict": ("triggers", "spurious events"),
     "attached-attributions/strict": ("cues",),
     "attribution-relations/strict": ("cues",),
+    "relations/strict": ("entities",),
 }
 
 

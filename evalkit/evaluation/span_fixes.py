@@ -10,9 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from evalkit.analysis.span_pairing import PAIR_KINDS, pair_items
-from evalkit.corpus import Corpus
 from evalkit.data.batch import Vocabulary
-from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
 from evalkit.data.document import (
     Document,
     Entity,
@@ -22,7 +20,13 @@ from evalkit.data.document import (
     span_fragments,
 )
 from evalkit.data.label_maps import LabelMapping
-from evalkit.evaluation.annotation_copies import LabelCopier, keep_relations, move_span
+from evalkit.evaluation.annotation_copies import (
+    LabelCopier,
+    copy_annotation,
+    keep_relations,
+    list_predicted_layers,
+    move_span,
+)
 from evalkit.evaluation.document_counter import (
     ScoringTask,
     add_annotated,
@@ -55,7 +59,7 @@ class _Fixes:
 
 def fix_spans(task: ScoringTask, kinds: Collection[str], layer: str) -> Iterator[Document]:
     """The predicted documents that change where these kinds of error of a layer are corrected."""
-    predicted_layers = _list_predicted_layers(task)
+    predicted_layers = list_predicted_layers(task.inputs.predicted)
     for document, fixes in _iter_fixes(task, kinds, layer):
         yield _fix_document(document, fixes, layer, task.mapping, predicted_layers)
 
@@ -165,7 +169,7 @@ def _fix_document(
             annotations.append(_correct(annotation, fixes.replaced[index], copier))
         else:
             annotations.append(annotation)
-    annotations += [_copy(annotation, copier) for annotation in fixes.added]
+    annotations += [copy_annotation(annotation, copier) for annotation in fixes.added]
     changed: dict[str, Any] = {document_layer: tuple(annotations)}
     if fixes.unplaced:
         changed["unplaced"] = tuple(
@@ -189,14 +193,6 @@ def _correct(annotation: Entity | Event, gold: Any, copier: LabelCopier) -> Enti
     return replace(
         annotation, label=label, start=gold.start, end=gold.end, fragments=gold.fragments
     )
-
-
-def _copy(gold: Any, copier: LabelCopier) -> Entity | Event:
-    """A predicted annotation with gold's span and label, and nothing else."""
-    label = copier.copy(gold.label)
-    if isinstance(gold, Event):
-        return Event(label, gold.trigger)
-    return Entity(label, gold.start, gold.end, fragments=gold.fragments)
 
 
 def _move_arguments(
@@ -224,15 +220,3 @@ def _move_arguments(
             arguments.append(argument if gold_entity is None else move_span(argument, gold_entity))
         events.append(replace(event, arguments=tuple(arguments)))
     return tuple(events)
-
-
-def _list_predicted_layers(task: ScoringTask) -> list[str]:
-    """The layers that any predicted document has."""
-    predicted = task.inputs.predicted
-    layers = []
-    for layer in DOCUMENT_LAYERS:
-        if isinstance(predicted, Corpus) and any(
-            getattr(document, layer) is not None for document in predicted
-        ):
-            layers.append(layer)
-    return layers

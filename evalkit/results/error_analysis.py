@@ -226,8 +226,9 @@ class ErrorAnalysis:
 
     @cached_property
     def cascades(self) -> list[CascadeGain]:
-        """What the layer would gain if another layer were correct: arguments, realis and attached
-        attributions. Scores the corpus again for each correction; nothing without documents.
+        """What the layer would gain if another layer were correct: arguments, realis, attached
+        attributions and relations. Scores the corpus again for each correction; nothing without
+        documents.
         """
         return self._source.measure_cascades(Metric(self.layer))
 

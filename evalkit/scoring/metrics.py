@@ -219,9 +219,11 @@ def add_companions(metrics: Iterable[Metric]) -> list[Metric]:
 
 def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:
     """The layer that a list of labels and a flat label map are about: event types if all requested
-    metrics are of events, else entities.
+    metrics are of events, relations if all are of relations, else entities.
     """
     document_layers = {
         get_layer(Metric.parse(metric).layer).document_layer for metric in metrics or ()
     }
+    if document_layers == {"relations"}:
+        return "relations"
     return "triggers" if document_layers == {"events"} else "entities"

@@ -62,7 +62,10 @@ def test_gains_are_differences_of_scores_with_their_paired_intervals(seed):
     gains = measure_cascades(make_task(gold, predicted))
 
     assert {(gain.metric, gain.kind) for gain in gains} == {
-        (metric, kind) for metric, kinds in CASCADES.items() for kind in kinds
+        (metric, kind)
+        for metric, kinds in CASCADES.items()
+        for kind in kinds
+        if metric != "relations/strict"  # these documents have no relations
     }
     for gain in gains:
         before = score(gold, predicted, gain.metric)

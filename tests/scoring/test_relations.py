@@ -245,3 +245,16 @@ def test_random_documents_have_all_kinds_of_relations():
 
     assert kinds == {(a, b) for a in ("entity", "event") for b in ("entity", "event")}
     assert any(head == tail for _, head, tail in items)
+
+
+def test_a_list_of_labels_is_one_of_relations_where_all_metrics_are():
+    gold, predicted = random_corpora(21, 30)
+    expected = score(gold, predicted, "relations/strict", boot=0)["relations/strict"]["near"]
+
+    by_list = score(gold, predicted, "relations/strict", labels=["near"], boot=0)
+    renamed = score(gold, predicted, "relations/strict", label_map={"near": "by"}, boot=0)
+
+    assert expected.tp > 0
+    assert by_list["relations/strict"].labels == ("near",)
+    assert by_list["relations/strict"]["near"] == expected
+    assert renamed["relations/strict"]["by"].tp == expected.tp
