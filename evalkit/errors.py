@@ -192,13 +192,23 @@ class UnknownNameError(InputError, LookupError):
     unknown layer 'entity'; expected one of: entities, triggers; did you mean 'entities'?
     """
 
-    def __init__(self, kind: str, name: object, known: Iterable[str], *, within: str = "") -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: object,
+        known: Iterable[str],
+        *,
+        within: str = "",
+        synonyms: Mapping[str, str] | None = None,
+    ) -> None:
         """Make a message with the known names and the one that is most similar.
 
         kind: the kind of name, such as "layer". within: the text or option that has the name.
+        synonyms: known names by other names in use, in capitals.
         """
         names = list(known)
-        similar = difflib.get_close_matches(str(name), names, n=1)
+        synonym = (synonyms or {}).get(str(name).upper())
+        similar = [synonym] if synonym else difflib.get_close_matches(str(name), names, n=1)
         if not similar:
             # "spcy" means "spacy:NAME"
             prefixes = {known_name.partition(":")[0]: known_name for known_name in names}

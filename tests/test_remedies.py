@@ -51,7 +51,7 @@ ON_THE_COMMAND_LINE = [
     (["compare", "p.jsonl", "p.jsonl"], "name it (--gold CORPUS)"),
     (
         ["validate", "iob1.conll"],
-        "reads tags as the CoNLL script does); FILE?tagging=IOB1 fits all tags of the file",
+        "reads tags as the CoNLL script does); FILE?tagging=IO fits all tags of the file",
     ),
     (
         ["score", "one.conll", "other.conll"],
@@ -97,7 +97,7 @@ def test_python_names_options_as_they_are_called(command, tmp_path):
     with pytest.raises(InputError, match=r'with missing="empty"$'):
         score("g.jsonl", "p.jsonl")
     with pytest.raises(
-        LoadError, match=r'repair="discard" .*, begin .* or conlleval .*; tagging="IOB1" fits'
+        LoadError, match=r'repair="discard" .*, begin .* or conlleval .*; tagging="IO" fits'
     ):
         load_corpus("iob1.conll")
     with pytest.raises(InputError, match=r'\(texts="DIR"\)'):
@@ -235,9 +235,9 @@ def test_advice_that_many_errors_share_is_printed_once(tmp_path):
     )
     assert lines[-2:] == [
         "and 10 more",
-        "to fix: no tagging fits all tags of the file",
+        'to fix: if the tags are labels without prefix, use tagging="bare"',
     ]
-    assert sum("no tagging fits" in line for line in lines) == 1
+    assert sum("labels without prefix" in line for line in lines) == 1
 
 
 def test_advice_in_quoted_text_stays_where_it_is():

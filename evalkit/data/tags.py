@@ -1,9 +1,4 @@
-"""Converts sequences of BIO tags to spans.
-
-    IOB2    B- begins a span, I- continues it, O is outside
-    IOB1    I- continues or begins a span; B- begins one only right after another of its label
-    BIOES   B- begins, I- continues, E- ends, S- is a span of one token
-    BILOU   the same with L- for the last token and U- for a span of one
+"""Converts sequences of tags to spans; evalkit.data.taggings describes the taggings.
 
 A tag is invalid where its neighbors do not allow it: an I- under IOB2 that follows no span of its
 label, a B- under BIOES that no E- closes. Invalid tags are an error, or are repaired:
@@ -23,6 +18,7 @@ all three read a tag without a dash as a label.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -33,6 +29,21 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import Vocabulary
 from evalkit.data.compiled import core
+from evalkit.data.taggings import (
+    BARE,
+    BEGIN,
+    CLOSED,
+    END,
+    INSIDE,
+    JOINED,
+    LETTERS,
+    OUTSIDE,
+    SUFFIX,
+    check_tagging,
+    explain_invalid,
+    parse_tag,
+    unknown_tag_problem,
+)
 from evalkit.errors import (
     InputError,
     UnknownNameError,
@@ -45,7 +56,6 @@ if TYPE_CHECKING:
     from evalkit.data.batch import Ints
 
 Mask = NDArray[np.bool_]
-TAG_FORMATS = ("IOB2", "IOB1", "BIOES", "BILOU")
 REPAIR_EFFECTS = {
     "discard": "drops entities with an invalid tag",
     "begin": "starts an entity at an invalid I-",
@@ -53,13 +63,6 @@ REPAIR_EFFECTS = {
 }
 REPAIRS = ("error", *REPAIR_EFFECTS)
 OUTSIDE_CODE = -1  # the code of the tag O
-OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
-_PREFIXES = {
-    "IOB2": {"B": BEGIN, "I": INSIDE},
-    "IOB1": {"B": BEGIN, "I": INSIDE},
-    "BIOES": {"B": BEGIN, "I": INSIDE, "E": END, "S": SINGLE},
-    "BILOU": {"B": BEGIN, "I": INSIDE, "L": END, "U": SINGLE},
-}
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,11 @@ class _TagCodes(dict[str, int]):
                 f"{self.side} tags: invalid tag {quoted_repr(tag)}: expected a string such as"
                 " 'B-PER' or 'O'"
             )
-        prefix, _, label = tag.partition("-")
-        kind = _PREFIXES[self._tagging].get(prefix)
-        if kind is None or not label:
-            raise InputError(f"{self.side} tags: {unknown_tag_problem(tag, self._tagging)}")
+        parsed = parse_tag(tag, self._tagging)
+        if parsed is None:
+            problem = unknown_tag_problem(tag, self._tagging)
+            raise InputError(f"{self.side} tags: {problem}{advise_tagging(tag)}")
+        letter, label = parsed
         if escape_surrogates(label) != label:
             raise InputError(
                 f"{self.side} tags: invalid label {quoted_repr(label)}: it holds a lone surrogate,"
@@ -124,7 +128,7 @@ class _TagCodes(dict[str, int]):
             )
         self[tag] = code = len(self.tags)
         self.tags.append(str(tag))
-        self.kinds.append(kind)
+        self.kinds.append(LETTERS[self._tagging][letter])
         self.label_codes.append(self._labels[label])
         return code
 
@@ -136,8 +140,7 @@ class TagReader:
 
     def __init__(self, tagging: str, repair: str) -> None:
         """Raises UnknownNameError for an unknown tagging or repair."""
-        if tagging not in TAG_FORMATS:
-            raise UnknownNameError("tagging", tagging, TAG_FORMATS)
+        check_tagging(tagging)
         if repair not in REPAIRS:
             raise UnknownNameError("repair", repair, REPAIRS)
         self.tagging, self.repair, self.labels = tagging, repair, Vocabulary()
@@ -237,52 +240,20 @@ class TagReader:
         return f"{location}: {error}; {advise_repair()}"
 
 
-def explain_invalid(tagging: str, before: str | None, tag: str, after: str | None) -> str:
-    """Why a tag is invalid between its neighbors, and which neighbors are expected; `before` and
-    `after` are None at the ends of a sentence.
+def advise_tagging(tag: str) -> str:
+    """The end of a message about a string that is not a tag, if it is one under a tagging that is
+    read on request only.
 
-    >>> explain_invalid("BIOES", None, "B-LOC", "E-ORG")
-    "'B-LOC' is followed by 'E-ORG', which is invalid BIOES: I-LOC or E-LOC is expected after it"
-    >>> explain_invalid("IOB2", "O", "I-PER", None)
-    "'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is expected before it"
+    >>> advise_tagging("PERSON"), advise_tagging("PER-B")
+    ('; tagging="bare" reads labels without prefix', '; tagging="suffix" reads PER-B as B-PER')
     """
-    letter, _, label = tag.partition("-")
-    prefixes = _PREFIXES[tagging]
-    kind = prefixes[letter]
-    opening = [name for name, prefix_kind in prefixes.items() if prefix_kind in (BEGIN, INSIDE)]
-    closing = [name for name, prefix_kind in prefixes.items() if prefix_kind in (INSIDE, END)]
-    is_open = False
-    if before is None:
-        context = f"{quoted_repr(tag)} begins the sentence"
+    if parse_tag(tag, SUFFIX) is not None:
+        option, effect = spell_option("tagging", SUFFIX, of="format"), "reads PER-B as B-PER"
+    elif re.fullmatch(r"\w+", tag):
+        option, effect = spell_option("tagging", BARE, of="format"), "reads labels without prefix"
     else:
-        letter_before, _, label_before = before.partition("-")
-        is_open = letter_before in opening and label_before == label
-        context = f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
-    if tagging == "IOB1":
-        return (
-            f"{context}, which is invalid IOB1: I-{label} is expected, since B- begins a span only"
-            " right after another of its label"
-        )
-    if kind in (INSIDE, END) and not is_open:
-        expected, side = opening, "before"
-    else:
-        expected, side = closing, "after"
-        if after is None:
-            context = f"{quoted_repr(tag)} ends the sentence"
-        else:
-            context = f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
-    expected_tags = " or ".join(f"{name}-{label}" for name in expected)
-    return f"{context}, which is invalid {tagging}: {expected_tags} is expected {side} it"
-
-
-def unknown_tag_problem(tag: str, tagging: str) -> str:
-    """The message about a string that is not a tag of a tagging.
-
-    >>> unknown_tag_problem("X-PER", "IOB2")
-    "invalid IOB2 tag 'X-PER': expected O, B-LABEL or I-LABEL"
-    """
-    *others, last = ["O", *(f"{letter}-LABEL" for letter in _PREFIXES[tagging])]
-    return f"invalid {tagging} tag {quoted_repr(tag)}: expected {', '.join(others)} or {last}"
+        return ""
+    return f"; {option} {effect}"
 
 
 def advise_repair() -> str:
@@ -324,14 +295,23 @@ class TagTransitions:
 
     def invalid_tags(self, tagging: str) -> Mask:
         """A mask of the tags that their neighbors do not allow."""
+        if tagging in JOINED:
+            return np.zeros(len(self.kind), bool)
         if tagging == "IOB1":
             # I- may begin a span; B- may only where an I- would continue the span before it.
             misplaced: Mask = (self.kind == BEGIN) & ~self.same_before
             return misplaced
+        if tagging in ("IOE1", "IOE2"):
+            same_after = np.zeros(len(self.kind), bool)
+            same_after[:-1] = self.same_before[1:]
+            # E- may end a span only where the tag behind it would continue it; or must end each.
+            kind = END if tagging == "IOE1" else INSIDE
+            unclosed: Mask = (self.kind == kind) & ~same_after
+            return unclosed
         is_open = ((self.previous == BEGIN) | (self.previous == INSIDE)) & self.same_before
         needs_open = (self.kind == INSIDE) | (self.kind == END)
         invalid: Mask = needs_open & ~is_open
-        if tagging in ("BIOES", "BILOU"):
+        if tagging in CLOSED:
             # The last tag of a span that is not closed is the invalid one.
             needs_close = (self.kind == BEGIN) | (self.kind == INSIDE)
             is_continued = np.zeros(len(self.kind), bool)

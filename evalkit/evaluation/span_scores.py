@@ -91,7 +91,8 @@ def score_tags(
     Each sequence counts as a document; intervals assume that sequences are independent, and the
     signature says so (`read:gold=documents:sentence`).
 
-    - `tagging`: IOB2, IOB1, BIOES or BILOU.
+    - `tagging`: IOB2, IOB1, IOE2, IOE1, IO, BIOES, BILOU, BMES, bare (the tag is the label) or
+      suffix (PER-B).
     - `repair`: how invalid tags are read: "error", "discard", "begin" or "conlleval". Named in
       the signature, and repairs are counted.
     - `metrics`: those of entities, except characters, and those of tokens.

@@ -33,8 +33,9 @@ a document that is a sentence or a number of sentences is always rebuilt.
 
 **Reading options**
 
-- `tagging`: IOB2, IOB1, BIOES or BILOU. Use IOB1 for a file that has only I- tags ("IO"). The
-  tagging is never guessed; if tags are invalid, the error names the taggings that fit the file.
+- `tagging`: IOB2, IOB1, IOE2, IOE1, IO (I- alone), BIOES, BILOU, BMES, bare (labels without prefix)
+  or suffix (PER-B). The tagging is never guessed; if tags are invalid, the error names the taggings
+  that fit the file.
 - `repair`: what is done with invalid tags: error, discard, begin or conlleval.
 - `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative.
 - `documents`: docstart, sentence, file or a number of sentences, as described above.
@@ -59,7 +60,8 @@ of documents that are divided or joined. Repaired tags are counted.
 
 Each document begins with a line `-DOCSTART- (ID)`, and a `-DOCSTART-` in the text is split into two
 tokens. A sentence does not end inside an entity. Of overlapping entities the longest is kept, of
-equally long ones the first. White space at the edges of an entity is dropped. With embed_text=true
+equally long ones the first. IO and bare tags do not separate neighboring entities of one label,
+which is counted. White space at the edges of an entity is dropped. With embed_text=true
 a file that is read back has the same ids and texts, and the kept entities in text order; without
 it, the text is restored only if it equals the rebuilt one. Failed documents are dropped and
 counted. A document whose entities were not annotated is refused, since O tags would mean that it
@@ -71,11 +73,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from evalkit.data.document import LAYERS, Document
+from evalkit.data.taggings import check_tagging
 from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import open_input, open_rereadable_input, write_atomically
@@ -86,8 +89,9 @@ from evalkit.formats.conll_documents import (
     parse_documents,
 )
 from evalkit.formats.conll_lines import ConllColumns, ConllDocument, ConllParser
-from evalkit.formats.conll_reader import TAG_LETTERS, ConllReader
+from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
+from evalkit.formats.conll_tags import spell_tags
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
@@ -253,8 +257,7 @@ class ConllWriter:
         align_with: Iterable[Document],
     ) -> None:
         """Raises UnknownNameError for an invalid value of an option."""
-        if tagging not in TAG_LETTERS:
-            raise UnknownNameError("tagging", tagging, TAG_LETTERS)
+        check_tagging(tagging)
         if separator not in SEPARATORS:
             raise UnknownNameError("separator", separator, SEPARATORS)
         self._conversion = conversion
@@ -279,7 +282,9 @@ class ConllWriter:
             )
         _count_unsupported(document, self._conversion)
         sentences, entities = self._tokenize(document)
-        tags = iter(_tags(sentences, entities, TAG_LETTERS[self._tagging]))
+        spelled = spell_tags(sentences, entities, self._tagging)
+        self._count_joined(spelled.joined, where)
+        tags = iter(spelled.tags)
         sentence_texts: list[str] = []
         blocks = [self._header_lines(document)]
         for sentence in sentences:
@@ -291,6 +296,16 @@ class ConllWriter:
                 "texts of which the tokens alone are written (?embed_text=true keeps them)", where
             )
         return "\n".join([*blocks, ""])
+
+    def _count_joined(self, count: int, where: str) -> None:
+        """Counts the entities that a reader of the file cannot tell from their neighbors."""
+        if count:
+            self._conversion.add(
+                f"borders between neighboring entities of one label, which {self._tagging} tags"
+                " do not have",
+                where,
+                count,
+            )
 
     def _header_lines(self, document: Document) -> str:
         id = document.id
@@ -336,27 +351,3 @@ def _count_unsupported(document: Document, conversion: ConversionReport) -> None
         for name in ("id", "score", "attributes"):
             if getattr(entity, name) is not None:
                 conversion.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
-
-
-def _tags(sentences: list[list[Range]], entities: list[LabelledSpan], letters: str) -> list[str]:
-    """The tag of each token. Entities must begin and end at token boundaries.
-
-    `letters` are the prefixes of the first, inner, last and only token of an entity.
-    """
-    tokens = list(chain.from_iterable(sentences))
-    index_of_start = {start: index for index, (start, _) in enumerate(tokens)}
-    index_of_end = {end: index for index, (_, end) in enumerate(tokens)}
-    sentence_starts = {sentence[0][0] for sentence in sentences}
-    is_iob1 = letters == TAG_LETTERS["IOB1"]
-    tags = ["O"] * len(tokens)
-    for start, end, label in entities:
-        first = index_of_start[start]
-        last = index_of_end[end]
-        begin, inside, close, single = tuple(letters)
-        if is_iob1 and start not in sentence_starts and tags[first - 1][2:] == label:
-            begin = single = "B"
-        prefixes = single
-        if last > first:
-            prefixes = begin + inside * (last - first - 1) + close
-        tags[first : last + 1] = [f"{prefix}-{label}" for prefix in prefixes]
-    return tags

@@ -12,24 +12,22 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.data.document import Document, Entity
-from evalkit.data.tags import (
+from evalkit.data.taggings import (
+    BARE,
     TAG_FORMATS,
-    NonOutsideTags,
-    TagReader,
-    TagTransitions,
-    advise_repair,
     explain_invalid,
+    parse_tag,
     unknown_tag_problem,
 )
+from evalkit.data.tags import NonOutsideTags, TagReader, TagTransitions, advise_repair
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import check_inside, read_input
 from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
-# Prefixes of the first, an inner, the last and the only token of an entity. In IOB1 an entity that
-# directly follows one of the same label begins with B instead.
-TAG_LETTERS = {"IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BILOU": "BILU"}
+# Taggings that give the same spans as another one if all tags of a file are valid under both
+SAME_SPANS = {"IO": ("IOB1", "IOE1"), "BIOES": ("BMES",)}
 BATCH_TOKENS = 8192  # tokens of documents whose tags are read at once
 
 
@@ -68,7 +66,6 @@ class ConllReader:
         self._reread = reread
         self._texts = None if texts is None else Path(texts)
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
-        self._prefixes = {*TAG_LETTERS[tagging], "B", "I"}
         self._valid_tags = {"O"}
         self._document_count = 0
 
@@ -95,8 +92,7 @@ class ConllReader:
                 draft.add_error(problem)
 
     def _is_tag(self, tag: str) -> bool:
-        prefix, _, label = tag.partition("-")
-        if prefix in self._prefixes and label:
+        if parse_tag(tag, self._tagging) is not None:
             self._valid_tags.add(tag)
         return tag in self._valid_tags
 
@@ -120,8 +116,16 @@ class ConllReader:
             for tagging, tags in list(fitting.items()):
                 if not _is_valid(tags, draft.sentences):
                     del fitting[tagging]
+            if any("-" in tag for tag in draft.tags):  # labels have no dash, as a rule
+                fitting.pop(BARE, None)
+        for tagging, others in SAME_SPANS.items():
+            if tagging in fitting:
+                fitting = {name: tags for name, tags in fitting.items() if name not in others}
         if not fitting:
             return "; no tagging fits all tags of the file"
+        if list(fitting) == [BARE]:
+            option = spell_option("tagging", BARE, of="format")
+            return f"; if the tags are labels without prefix, use {option}"
         options = [spell_option("tagging", name, of="format") for name in fitting]
         return f"; {' or '.join(options)} fits all tags of the file"
 

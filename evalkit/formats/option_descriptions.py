@@ -12,7 +12,7 @@ SHARED = {
     "newlines": "Line ends as counted by the offsets: as-is, lf or crlf.",
     "first_offset": "Offset of the first character: 0, 1 or 3.",
     "unicode_form": "Unicode normal form that the offsets were counted on: as-is, NFC or NFD.",
-    "tagging": "Tagging scheme: IOB2, IOB1, BIOES, BILOU, …",
+    "tagging": "Tagging: IOB2 IOB1 IOE2 IOE1 IO BIOES BILOU BMES bare suffix",
     "repair": "Invalid tag sequences: error, discard, begin (start an entity) or conlleval.",
     "texts": "Folder or file with the texts, for data published without them.",
     "triggers": "Span group or type to read as event triggers.",

@@ -152,7 +152,7 @@ def test_what_was_repaired_is_counted_and_signed():
 def test_what_is_no_tag_is_refused(tag, tagging):
     with pytest.raises(
         InputError,
-        match="invalid .*tag|unknown tagging 'BIOES-'; expected one of: IOB2, IOB1, BIOES, BILOU",
+        match="invalid .*tag|unknown tagging 'BIOES-'; expected one of: IOB2, IOB1, IOE2",
     ):
         score_tags([["O"]], [[tag]], tagging=tagging)
 
@@ -247,7 +247,8 @@ def test_an_unknown_repair_or_tagging_is_answered_with_the_known_ones():
         score_tags([["O"]], [["O"]], tagging="IOB")
     assert (
         str(error.value)
-        == "unknown tagging 'IOB'; expected one of: IOB2, IOB1, BIOES, BILOU; did you mean 'IOB2'?"
+        == "unknown tagging 'IOB'; expected one of: IOB2, IOB1, IOE2, IOE1, IO, BIOES, BILOU,"
+        " BMES, bare, suffix; did you mean 'IOB2'?"
     )
 
 

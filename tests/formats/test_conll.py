@@ -26,10 +26,10 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit.data.tags import REPAIRS, TAG_FORMATS, TagReader
+from evalkit.data.taggings import JOINED, LETTERS, TAG_FORMATS, spell_tag
+from evalkit.data.tags import REPAIRS, TagReader
 from evalkit.errors import UnknownNameError
 from evalkit.formats.conll_lines import DOC_TEXT_PREFIX
-from evalkit.formats.conll_reader import TAG_LETTERS
 from evalkit.formats.conversion import ConversionReport
 
 FEW = settings(max_examples=examples(80), deadline=None)
@@ -192,7 +192,7 @@ BAD = [
         "a O\nAda I-PER\nmet O\n",
         (
             "f.conll:2: 'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is"
-            f' expected before it; {REPAIR}; tagging="IOB1" fits all tags of the file'
+            f' expected before it; {REPAIR}; tagging="IO" fits all tags of the file'
         ),
     ),
     (
@@ -244,7 +244,16 @@ BAD = [
         " 'B-PER'?",
     ),
     ("Ada B-\n", f"f.conll:1: invalid IOB2 tag 'B-': expected O, B-LABEL or I-LABEL{NOT_EVERY}"),
-    ("Ada PER\n", f"f.conll:1: invalid IOB2 tag 'PER': expected O, B-LABEL or I-LABEL{NOT_EVERY}"),
+    (
+        "Ada PER\n",
+        "f.conll:1: invalid IOB2 tag 'PER': expected O, B-LABEL or I-LABEL; if the tags are labels"
+        ' without prefix, use tagging="bare"',
+    ),
+    (
+        "Ada PER-B\n",
+        "f.conll:1: invalid IOB2 tag 'PER-B': expected O, B-LABEL or I-LABEL; tagging=\"suffix\""
+        " fits all tags of the file",
+    ),
     (
         "Ada B-PER\rmet O\r",
         (
@@ -320,7 +329,7 @@ def test_what_fits_is_said_of_the_whole_file(read, tmp_path):
 
 
 BAD_OPTIONS = [
-    ({"tagging": "IO"}, "unknown tagging 'IO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+    ({"tagging": "IOX"}, "unknown tagging 'IOX'; expected one of: IOB2, IOB1, IOE2, IOE1, IO,"),
     ({"repair": "fix"}, "unknown repair 'fix'; expected one of: error, discard, begin, conlleval"),
     ({"separator": ","}, "unknown separator ','; expected one of: any, tab, space"),
     ({"comments": "maybe"}, "unknown value 'maybe' in 'comments'; expected one of: true, false"),
@@ -455,8 +464,10 @@ def test_improper_tags_are_repaired_as_named_and_counted(read, tmp_path, repair,
 
 
 SOME_TAGS = {
-    tagging: st.sampled_from(["O", *(f"{x}-{label}" for x in letters for label in ("A", "B"))])
-    for tagging, letters in [(t, {*TAG_LETTERS[t], "B", "I"}) for t in TAG_FORMATS]
+    tagging: st.sampled_from(
+        ["O", *(spell_tag(letter, label, tagging) for letter in letters for label in ("A", "B"))]
+    )
+    for tagging, letters in LETTERS.items()
 }
 
 
@@ -592,12 +603,25 @@ def test_the_text_can_be_written_as_a_comment(written):
         ("IOB1", ["I-A", "B-A", "I-A", "I-B", "O", "I-A"]),
         ("BIOES", ["S-A", "B-A", "E-A", "S-B", "O", "S-A"]),
         ("BILOU", ["U-A", "B-A", "L-A", "U-B", "O", "U-A"]),
+        ("BMES", ["S-A", "B-A", "E-A", "S-B", "O", "S-A"]),
+        ("IOE2", ["E-A", "I-A", "E-A", "E-B", "O", "E-A"]),
+        ("IOE1", ["E-A", "I-A", "I-A", "I-B", "O", "I-A"]),
+        ("IO", ["I-A", "I-A", "I-A", "I-B", "O", "I-A"]),
+        ("bare", ["A", "A", "A", "B", "O", "A"]),
+        ("suffix", ["A-B", "A-B", "A-I", "B-B", "O", "A-B"]),
     ],
 )
 def test_tags_are_written_as_asked(written, tagging, tags):
-    text, _ = written([marked("[a|A] [b c|A] [d|B] e\n[f|A]")], tagging=tagging)
+    text, losses = written([marked("[a|A] [b c|A] [d|B] e\n[f|A]")], tagging=tagging)
 
     assert [line.split("\t")[1] for line in text.split("\n")[1:] if line] == tags
+    joined = [count for name, count in losses.counts.items() if name.startswith("borders between")]
+    assert joined == ([1] if tagging in ("IO", "bare") else [])
+
+
+def test_the_label_o_is_not_written_as_a_bare_tag(written):
+    with pytest.raises(InputError, match="the label 'O' cannot be written with tagging=\"bare\""):
+        written([marked("[Ada|O] met")], tagging="bare")
 
 
 def test_tokens_are_cut_where_an_entity_begins_or_ends(written):
@@ -695,7 +719,7 @@ def test_a_document_whose_entities_were_not_annotated_is_refused_and_nothing_is_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tagging": "IO"}, "unknown tagging 'IO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+        ({"tagging": "IOX"}, "unknown tagging 'IOX'; expected one of: IOB2, IOB1, IOE2, IOE1, IO,"),
         ({"separator": "any"}, "unknown separator 'any'; expected one of: tab, space"),
         (
             {"embed_text": "aside"},
@@ -774,7 +798,7 @@ def test_a_text_that_looks_like_markup_comes_back(written, read, text, tokenizer
 @FEW
 @given(
     any_text.corpora(flat=True),
-    st.sampled_from(TAG_FORMATS),
+    st.sampled_from([tagging for tagging in TAG_FORMATS if tagging not in JOINED]),
     st.sampled_from(["words", "whitespace"]),
 )
 def test_with_its_text_every_corpus_comes_back_but_for_white_space_at_edges_of_entities(
@@ -987,6 +1011,6 @@ def test_the_command_line_answers_a_bad_file_with_one_line(tmp_path):
         " before it" in done.stderr
     )
     assert (
-        "reads tags as the CoNLL script does); FILE?tagging=IOB1 fits all tags of the file"
+        "reads tags as the CoNLL script does); FILE?tagging=IO fits all tags of the file"
         in done.stderr
     )

@@ -417,7 +417,11 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
             "conll: no column 'words'; name one with token_column=\"NAME\": tokens, ner_tags",
         ),
         ({}, "{}?split=dev", "conll: unknown split 'dev'; expected one of: test"),
-        ({}, "{}?tagging=BIO", "unknown tagging 'BIO'; expected one of: IOB2, IOB1, BIOES, BILOU"),
+        (
+            {},
+            "{}?tagging=BIO",
+            "unknown tagging 'BIO'; expected one of: IOB2, IOB1, IOE2, IOE1, IO",
+        ),
         ({}, "{}?streaming=true", "unknown option 'streaming' in 'hf'"),
     ],
 )
