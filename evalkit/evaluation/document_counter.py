@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -18,23 +17,17 @@ from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import LoadError, escape_controls
 from evalkit.evaluation.annotated_layers import AnnotatedLayers
 from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled, path_of
+from evalkit.evaluation.layer_counts import LayerCounts
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import format_module
 from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
 from evalkit.results.result import Result
-from evalkit.scoring.cells import MetricCells, merge_cells
-from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (
-    CountTable,
     LabelCodes,
-    MergedTables,
     TableCounter,
-    TableRows,
     can_count_table,
-    cells_of_scheme,
     counts_muc,
-    merge_tables,
 )
 from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
@@ -42,19 +35,9 @@ from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import Layer, get_layer
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
-from evalkit.scoring.zones import CountUnit, iter_document_units
 from evalkit.stats.intervals import Resampling
 from evalkit.version import __version__
 
-# What no item of a document without zones and unplaced items is set aside for.
-NOT_SET_ASIDE = (
-    "gold_outside_zones",
-    "gold_merged",
-    "gold_copies",
-    "predicted_outside_zones",
-    "predicted_merged",
-    "unplaced",
-)
 # Documents that are compared at once: enough that the cost of calling numpy is shared.
 BLOCK_DOCUMENTS = 1024
 
@@ -90,100 +73,6 @@ class ScoringTask:
         if zones == "primary" and schema is not None:
             return schema.primary_zones(document_layer)
         return None
-
-
-@dataclass
-class LayerCounts:
-    """The counts of all blocks so far, for the metrics of one layer.
-
-    units: the units of all blocks, in order. cells: a metric to the cells of each block. tables:
-    the counts of documents that were counted under all schemes at once. set_aside: a metric to the
-    number of items set aside for each reason. documents: those that gold annotates in the layer.
-    resampling_unit_count: sampling units. What is computed on first use is so after all documents
-    were counted.
-    """
-
-    metrics: list[Metric]
-    labels: Vocabulary = field(default_factory=Vocabulary)
-    units: list[CountUnit] = field(default_factory=list)
-    cells: dict[str, list[Cells]] = field(default_factory=dict)
-    tables: list[CountTable] = field(default_factory=list)
-    set_aside: dict[str, dict[str, int]] = field(default_factory=dict)
-    documents: int = 0
-    resampling_unit_count: int = 0
-
-    @property
-    def schemes(self) -> set[str]:
-        """The schemes of the metrics."""
-        return {metric.scheme for metric in self.metrics}
-
-    def add_block(self, block: Block, documents: int, *, muc: bool) -> None:
-        """Add the counts of a block of so many documents."""
-        for metric in self.metrics:
-            cells = block.count_cells(metric.scheme, wrong=muc)
-            cells[0] += len(self.units)
-            self.cells.setdefault(str(metric), []).append(cells)
-            projected = block.for_scheme(metric.scheme)
-            counts = self.set_aside.setdefault(str(metric), {})
-            for side in (projected.gold, projected.predicted):
-                for reason, count in side.set_aside.items():
-                    counts[reason] = counts.get(reason, 0) + count
-        self.units += block.layout.units
-        self.documents += documents
-        self.resampling_unit_count += block.layout.resampling_unit_count()
-
-    def add_table(self, ids: Sequence[str], counted: TableRows) -> None:
-        """Add the counts of documents that are a unit each."""
-        set_aside = {
-            **dict.fromkeys(NOT_SET_ASIDE, 0),
-            "gold_dropped": counted.gold_dropped,
-            "predicted_dropped": counted.predicted_dropped,
-            "duplicate": counted.duplicates,
-        }
-        for metric in self.metrics:
-            counts = self.set_aside.setdefault(str(metric), {})
-            for reason, count in set_aside.items():
-                counts[reason] = counts.get(reason, 0) + count
-        self.tables.append(counted.rows)
-        self.units += iter_document_units(ids)
-        self.documents += len(ids)
-        self.resampling_unit_count += len(ids)
-
-    @cached_property
-    def merged_tables(self) -> MergedTables | None:
-        """The counts of all tables; None if there are none."""
-        return merge_tables(self.tables, self.label_positions) if self.tables else None
-
-    @cached_property
-    def label_positions(self) -> Ints:
-        """The position of each label in the sorted names."""
-        return self.labels.sorted_positions()
-
-    @cached_property
-    def sorted_labels(self) -> tuple[str, ...]:
-        """The labels, sorted."""
-        return tuple(sorted(self.labels))
-
-    @cached_property
-    def all_units(self) -> tuple[CountUnit, ...]:
-        """The units, shared by the counts of all metrics."""
-        return tuple(self.units)
-
-    def take_cells(self, metric: Metric) -> MetricCells:
-        """The cells of a metric over all documents. Those of blocks are not kept: ask once."""
-        blocks = self.cells.pop(str(metric), [])
-        tables = self.merged_tables
-        if tables is None:
-            return merge_cells(blocks, self.label_positions)
-        from_tables = cells_of_scheme(tables, metric.scheme)
-        if not blocks:
-            return from_tables
-        from_blocks = merge_cells(blocks, self.label_positions)
-        return MetricCells(
-            np.concatenate([from_blocks.unit, from_tables.unit]),
-            np.concatenate([from_blocks.label, from_tables.label]),
-            np.concatenate([from_blocks.values, from_tables.values], axis=1),
-        )
 
 
 class DocumentCounter:
@@ -330,6 +219,7 @@ class DocumentCounter:
             set_aside=set_aside,
             has_incorrect=has_incorrect,
             resampling_unit_count=layer.resampling_unit_count,
+            accuracy=layer.accuracy_of(metric),
         )
 
     def _signature(self, metric: Metric, layer: LayerCounts) -> dict[str, str]:

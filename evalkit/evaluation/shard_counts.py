@@ -16,7 +16,7 @@ from evalkit.results.metadata import ResultMetadata
 from evalkit.results.result import Result
 from evalkit.scoring.cells import COUNTS, choose_count_type
 from evalkit.scoring.columns import Cells, Ints
-from evalkit.scoring.counts import Counts
+from evalkit.scoring.counts import Accuracy, Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.zones import CountUnit
@@ -57,6 +57,7 @@ class PackedCounts(msgspec.Struct):
     set_aside: dict[str, int]
     has_incorrect: bool
     resampling_unit_count: int
+    accuracy: Accuracy | None = None
 
 
 class ShardCounts(msgspec.Struct):
@@ -118,6 +119,7 @@ class ShardCounts(msgspec.Struct):
             packed.set_aside,
             packed.has_incorrect,
             packed.resampling_unit_count,
+            packed.accuracy,
         )
 
     def _array(self, index: int) -> Cells | Ints:
@@ -208,4 +210,5 @@ def _pack_counts(counts: Counts, arrays: _ArrayTable) -> PackedCounts:
         dict(counts.set_aside),
         counts.has_incorrect,
         counts.resampling_unit_count,
+        counts.accuracy,
     )

@@ -57,7 +57,7 @@ def find_differences(
     rows = [data.pop("rows", None) for data in (one, two)]
     differences = list(_differing_rows(*rows))
     # Rows follow from counts, and warnings and sums of items from both.
-    derived = {"counts", "units", "set_aside", "warnings"} if differences else set()
+    derived = {"counts", "units", "set_aside", "accuracy", "warnings"} if differences else set()
     for key in derived:
         one.pop(key, None)
         two.pop(key, None)

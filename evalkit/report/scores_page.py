@@ -91,7 +91,9 @@ def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -
     rows = [row for row in metric.rows() if row.average in AVERAGES]
     averages = tuple(_score_line(row, row.average or "") for row in rows)
     names = [shorten(row.label or row.average or "") for row in (*shown, *rows)]
-    notes = ReportBuilder(metric.resampling, DEFAULT_FORMAT).notes([*shown, *rows], names)
+    accuracies = {} if metric.accuracy is None else {str(metric.metric): metric.accuracy}
+    builder = ReportBuilder(metric.resampling, DEFAULT_FORMAT, accuracies)
+    notes = builder.accuracy_notes(list(accuracies)) + builder.notes([*shown, *rows], names)
     if len(shown) < len(occurring):
         notes.append(f"{len(occurring) - len(shown):,} more labels have less support")
     if unused:

@@ -15,7 +15,7 @@ from evalkit.results.summary import build_metric_report
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
 from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, WRONG_GOLD
 from evalkit.scoring.columns import Ints
-from evalkit.scoring.counts import Counts
+from evalkit.scoring.counts import Accuracy, Counts
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric, get_scheme
@@ -191,6 +191,14 @@ class MetricScores:
         return self._build_average_row("per-document", means)
 
     @property
+    def accuracy(self) -> Accuracy | None:
+        """How many of the pairs of items with one span are equal in value or id: `correct`,
+        `pairs`, and their ratio `value`. None for metrics other than the strict ones of
+        `entities:KEY` and `links`.
+        """
+        return self.counts.accuracy
+
+    @property
     def signature(self) -> str:
         """One line with everything that the numbers depend on."""
         return escape_controls(
@@ -277,6 +285,7 @@ class MetricScores:
             self.counts.set_aside,
             self.resampling,
             self.counts.resampling_unit_count,
+            self.accuracy,
         )
 
     def _group_rows(self, group_of_unit: Sequence[str]) -> list[tuple[str, Row]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Table
 from evalkit.results.wording import format_count, join_some, pluralize
+from evalkit.scoring.counts import Accuracy
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.intervals import Resampling
 from evalkit.stats.ratio_intervals import (
@@ -22,10 +23,18 @@ from evalkit.stats.ratio_intervals import (
 class ReportBuilder:
     """Writes ratios and their intervals, and the notes on them."""
 
-    def __init__(self, resampling: Resampling, numbers: NumberFormat) -> None:
-        """Intervals are named by their level; those over sentences are called ranges."""
+    def __init__(
+        self,
+        resampling: Resampling,
+        numbers: NumberFormat,
+        accuracies: Mapping[str, Accuracy] | None = None,
+    ) -> None:
+        """Intervals are named by their level; those over sentences are called ranges. accuracies:
+        those of the metrics that have one.
+        """
         self.resampling = resampling
         self.numbers = numbers
+        self.accuracies = accuracies or {}
         self.interval_name = name_interval(resampling)
         intervals = (self.interval_name,) if resampling.boot else ()
         self.ratio_columns = ("P", "R", "F1", *intervals)
@@ -84,6 +93,20 @@ class ReportBuilder:
         for reason in (few_units_reason(unit), few_outcomes_reason(unit)):
             if reason in rows_of_reason:
                 notes.append(f"{join_some(rows_of_reason[reason])}: {reason}")
+        return notes
+
+    def accuracy_notes(self, metrics: Sequence[str]) -> list[str]:
+        """The accuracy of each metric that has one."""
+        notes = []
+        for metric in metrics:
+            accuracy = self.accuracies.get(metric)
+            if accuracy is not None and not accuracy.pairs:
+                notes.append("accuracy: no pairs with one span")
+            elif accuracy is not None:
+                notes.append(
+                    f"accuracy: {self.numbers.format(accuracy.value)} ({accuracy.correct:,} of"
+                    f" {pluralize(accuracy.pairs, 'pair')} with one span)"
+                )
         return notes
 
     def single_document_lines(

@@ -35,6 +35,8 @@ A result file holds no text of the corpus. The keys, in schema version 4
     gates            only if any were checked: a list of {rule, value, passed}; see results/gates.py
     warnings         warnings of the report; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
+    accuracy         only if any metric has one: a metric to {correct, pairs}: how many of the pairs
+                     of items with one span are equal
     rows             a dict for each label and average, with the ends of the intervals; derived from
                      the counts, and not read again
     documents        the ids of the documents that any unit is of
@@ -76,7 +78,7 @@ from evalkit.results.error_counts_file import (
 )
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.result import Result
-from evalkit.scoring.counts import Counts, UnitOrder, sort_shared_units
+from evalkit.scoring.counts import Accuracy, Counts, UnitOrder, sort_shared_units
 from evalkit.scoring.digest import CorpusDigests
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.zones import CountUnit
@@ -122,6 +124,11 @@ def iter_json(
         "units": units,
         "counts": counts,
     }
+    accuracy = {
+        each.metric: each.accuracy._asdict() for each in result.counts if each.accuracy is not None
+    }
+    if accuracy:
+        data["accuracy"] = accuracy
     if result.error_counts:
         data["error_counts"] = {
             layer: error_counts_to_json(result.error_counts[layer])
@@ -201,6 +208,19 @@ class DigestsRead(msgspec.Struct):
     documents: dict[str, Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32}|[0-9a-f]{64})$")]]
 
 
+class AccuracyRead(msgspec.Struct):
+    """The accuracy of a metric."""
+
+    correct: Annotated[int, msgspec.Meta(ge=0)]
+    pairs: Annotated[int, msgspec.Meta(ge=0)]
+
+    def decode(self, metric: str) -> Accuracy:
+        """The accuracy. Raises InputError if more pairs are correct than there are."""
+        if self.correct > self.pairs:
+            raise InputError(f"accuracy: {metric}: {self.correct} correct pairs of {self.pairs}")
+        return Accuracy(self.correct, self.pairs)
+
+
 class ResultRead(ResultMetadata, kw_only=True):
     """A result as it is in a file: a value of another type is refused, with its location.
 
@@ -219,6 +239,7 @@ class ResultRead(ResultMetadata, kw_only=True):
     signature: dict[str, dict[str, str]]
     digests: DigestsRead | None
     set_aside: dict[str, dict[str, int]]
+    accuracy: dict[str, AccuracyRead] = msgspec.field(default_factory=dict)
     documents: list[str]
     units: dict[str, UnitsRead]
     counts: dict[str, CountsRead]
@@ -339,6 +360,7 @@ def _decode_counts(
         data.signature[metric],
         data.set_aside[metric],
         resampling_unit_count=data.units[layer].scored,
+        accuracy=data.accuracy[metric].decode(metric) if metric in data.accuracy else None,
     )
     counts.validate()
     return counts

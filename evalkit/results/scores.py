@@ -421,4 +421,5 @@ def build_scores_report(scores: Scores, numbers: NumberFormat = DEFAULT_FORMAT) 
         {str(metric.metric): metric.counts.resampling_unit_count for metric in metrics},
         scores.label_warnings(command_line=True),
         numbers,
+        {str(each.metric): each.accuracy for each in metrics if each.accuracy is not None},
     )

@@ -20,6 +20,7 @@ from evalkit.results.report_builder import ReportBuilder
 from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
 from evalkit.results.wording import pluralize
+from evalkit.scoring.counts import Accuracy
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.overlap_threshold import IOU, PREFIX
 from evalkit.scoring.span_edges import describe_edges
@@ -103,14 +104,15 @@ def build_report(
     unit_counts: Mapping[str, int],
     label_warnings: Sequence[str] = (),
     numbers: NumberFormat = DEFAULT_FORMAT,
+    accuracies: Mapping[str, Accuracy] | None = None,
 ) -> Report:
     """The report of a result.
 
     signatures_of: the fields of each metric's signature. unit_counts: the number of units of each
-    metric. label_warnings: further warnings.
+    metric. label_warnings: further warnings. accuracies: of the metrics that have one.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
-    builder = ReportBuilder(resampling, numbers)
+    builder = ReportBuilder(resampling, numbers, accuracies)
     head = (
         *_header_lines(metadata),
         *warning_lines(metadata, label_warnings),
@@ -135,10 +137,12 @@ def build_metric_report(
     set_aside: Mapping[str, int],
     resampling: Resampling,
     unit_count: int,
+    accuracy: Accuracy | None = None,
 ) -> Report:
     """The table of one metric and its footnotes, without heading and warnings."""
     metric = rows[0].metric
-    builder = ReportBuilder(resampling, DEFAULT_FORMAT)
+    accuracies = {} if accuracy is None else {metric: accuracy}
+    builder = ReportBuilder(resampling, DEFAULT_FORMAT, accuracies)
     foot = (
         *set_aside_lines({metric: set_aside}),
         *builder.interval_lines({metric: unit_count}, [_average_row(rows, metric, "micro")]),
@@ -263,10 +267,12 @@ def _link_tables(
     averages = [_average_row(rows, metric, "micro") for metric in shown]
     schemes = [Metric.parse(metric).scheme for metric in shown]
     lines = [builder.line(scheme, row) for scheme, row in zip(schemes, averages)]
-    notes = ["; ".join(_LINK_NOTES[scheme] for scheme in schemes)]
-    yield builder.table(
-        _LAYER_NAMES["links"], lines, [*notes, *builder.notes(averages, schemes)], "scheme"
-    )
+    notes = [
+        "; ".join(_LINK_NOTES[scheme] for scheme in schemes),
+        *builder.accuracy_notes(shown),
+        *builder.notes(averages, schemes),
+    ]
+    yield builder.table(_LAYER_NAMES["links"], lines, notes, "scheme")
 
 
 def _event_tables(
@@ -300,7 +306,7 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
         note += f"; the schema has {pluralize(absent, 'label')} more, which do not occur"
     parsed = Metric.parse(metric)
     title = f"{_layer_name(parsed.layer)}, {parsed.scheme}"
-    notes = [note, *builder.notes([*occurring, *averages])]
+    notes = [*builder.accuracy_notes([metric]), note, *builder.notes([*occurring, *averages])]
     if metric in _STRING_NOTES:
         notes.insert(0, _STRING_NOTES[metric])
     return builder.table(title, lines, notes, "label", first_average=len(occurring))

@@ -42,6 +42,24 @@ class ResamplingUnits(NamedTuple):
     of: Ints
 
 
+class Accuracy(NamedTuple):
+    """correct: the pairs of items with one span that are equal. pairs: all pairs with one span; see
+    `accuracy`.
+    """
+
+    correct: int
+    pairs: int
+
+    @property
+    def value(self) -> float | None:
+        """The share of the pairs that are correct; None without pairs."""
+        return self.correct / self.pairs if self.pairs else None
+
+    def add(self, other: Accuracy) -> Accuracy:
+        """The accuracy over the pairs of both."""
+        return Accuracy(self.correct + other.correct, self.pairs + other.pairs)
+
+
 class LabelCredits(NamedTuple):
     """Credits of labels, one label after the other: units × 4.
 
@@ -63,7 +81,8 @@ class Counts:
     items that were not matched: items outside the scored zones and items that the layer makes equal
     (not counted); duplicates and unplaced items (counted as wrong). has_incorrect: whether the last
     two counts, which only MUC's sums need, were computed. resampling_unit_count: the number of
-    documents, or of sentences in scored zones, also of those without items.
+    documents, or of sentences in scored zones, also of those without items. accuracy: None for
+    metrics that have none.
     """
 
     metric: str
@@ -76,6 +95,7 @@ class Counts:
     set_aside: Mapping[str, int] = field(default_factory=dict)
     has_incorrect: bool = True
     resampling_unit_count: int = 0
+    accuracy: Accuracy | None = None
 
     def validate(self) -> None:
         """Raise InputError for impossible counts: more matched items than items."""
@@ -260,4 +280,15 @@ def merge_counts(shards: Sequence[Counts], signature: Mapping[str, str]) -> Coun
         set_aside=set_aside,
         has_incorrect=all(shard.has_incorrect for shard in shards),
         resampling_unit_count=sum(shard.resampling_unit_count for shard in shards),
+        accuracy=_merge_accuracies([shard.accuracy for shard in shards]),
     )
+
+
+def _merge_accuracies(accuracies: Sequence[Accuracy | None]) -> Accuracy | None:
+    """The accuracy over the pairs of all shards; None if any has none, as earlier results have."""
+    merged = Accuracy(0, 0)
+    for accuracy in accuracies:
+        if accuracy is None:
+            return None
+        merged = merged.add(accuracy)
+    return merged

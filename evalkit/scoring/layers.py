@@ -254,6 +254,7 @@ class Layer:
     the parts does not count under labels that the schema calls symmetric. compares_strings: items
     match if their strings are equal, wherever they are; an item without offsets is its quote.
     has_links: the groups are ids or NIL, which is compared as an option says; see `links`.
+    has_accuracy: whether the strict scheme has an accuracy over pairs with one span.
     key_of_duplicates: returns what duplicates have in common. digest: the name of what the digest
     of a corpus is made from; "" for `document_layer`.
     """
@@ -269,6 +270,7 @@ class Layer:
     has_symmetric_labels: bool = False
     compares_strings: bool = False
     has_links: bool = False
+    has_accuracy: bool = False
     key_of_duplicates: Callable[[Any], Hashable] = duplicate_key
     digest: str = ""
 
@@ -349,6 +351,7 @@ LAYERS = {
         ("strict", "type", links.MENTION_FREE, links.IN_KB),
         keeps_equal_items=True,
         has_links=True,
+        has_accuracy=True,
         key_of_duplicates=attribute_values.duplicate_value_key(links.KEY),
         digest=f"{attribute_values.PREFIX}{links.KEY}",
     ),
@@ -381,6 +384,7 @@ def attribute_layer(name: str) -> Layer:
         attribute_values.list_scores(key),
         ("strict", IOU),
         keeps_equal_items=True,
+        has_accuracy=True,
         key_of_duplicates=attribute_values.duplicate_value_key(key),
         digest=name,
     )

@@ -164,6 +164,11 @@ class Metric:
             raise InputError(f"{name}: {layer} offers no {scheme}; it offers {', '.join(schemes)}")
         return cls(layer, normalize_scheme(scheme or "strict", within=name))
 
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether there is an accuracy over pairs of items with one span."""
+        return self.scheme == "strict" and get_layer(self.layer).has_accuracy
+
     def __str__(self) -> str:
         return f"{self.layer}/{self.scheme}"
 

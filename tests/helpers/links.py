@@ -2,6 +2,8 @@
 
 import random
 
+from msgspec.structs import replace
+
 from evalkit import Corpus, Document, Entity, Schema, Zone
 from evalkit.data.schema import ZoneSchema
 
@@ -29,14 +31,18 @@ def random_entities(draw, *, distinct):
 
 
 def random_corpora(seed, count, *, zones=False, distinct=False):
-    """Gold without duplicates, and predictions that repeat half of gold."""
+    """Gold without duplicates, and predictions that repeat half of gold, some with other links."""
     draw = random.Random(seed)
     gold, predicted = [], []
     for number in range(count):
         border = draw.randrange(3, 27, 3)
         parts = (Zone("byline", 0, border), Zone("body", border, 30)) if zones else ()
         entities = random_entities(draw, distinct=True)
-        other = [each for each in entities if draw.random() < 0.5]
+        other = [
+            each if draw.random() < 0.7 else replace(each, attributes={"link": draw.choice(LINKS)})
+            for each in entities
+            if draw.random() < 0.5
+        ]
         for entity in random_entities(draw, distinct=distinct):
             taken = {(each.label, each.start, each.end) for each in other}
             if not distinct or (entity.label, entity.start, entity.end) not in taken:
