@@ -25,6 +25,7 @@ from evalkit.inference.runner import (
 )
 from evalkit.inference.storage_options import StorageOptions
 from evalkit.results.wording import pluralize
+from evalkit.scoring.metrics import list_document_layers
 
 FIRST_UPDATE_SECONDS = 1.0  # before the first line of progress
 UPDATE_INTERVAL_SECONDS = 5.0  # between lines of progress, if stderr is not a terminal
@@ -39,11 +40,13 @@ def predict_with_progress(
     *,
     collected: list[Document] | None = None,
     known_ids: Collection[str] | None = None,
+    metrics: str | None = None,
 ) -> Corpus:
     """The model's predictions, in the order of the corpus.
 
     They are also appended to `collected`, which has them if the run ends early (PartialRunError,
-    ModelError). known_ids: the ids of all documents, if `gold` has only the first of them.
+    ModelError). known_ids: the ids of all documents, if `gold` has only the first of them. metrics:
+    those whose layers a language model is prompted for.
     """
     collected = [] if collected is None else collected
     # Output of a model goes to stderr: it is not part of the result.
@@ -54,7 +57,8 @@ def predict_with_progress(
             arguments,
             concurrency=run_options.concurrency,
             known_ids=known_ids,
-            sends_requests=not storage.reparse,
+            storage=storage,
+            needed_layers=list_document_layers(metrics),
         )
         with (
             graceful_interrupt(run_options.stop_event),

@@ -35,3 +35,12 @@ Reparse = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+NeededMetrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="LIST",
+        help="Prompt a language model only for the layers that these metrics need.",
+        rich_help_panel=RUNNING,
+    ),
+]

@@ -57,7 +57,7 @@ from evalkit.cli.options import (
     Zones,
 )
 from evalkit.cli.progress import predict_with_progress, sort_by_corpus
-from evalkit.cli.prompt_options import LogSamples, Reparse, ShowPrompt
+from evalkit.cli.prompt_options import LogSamples, NeededMetrics, Reparse, ShowPrompt
 from evalkit.cli.report_output import (
     PARTIAL,
     ReportOutput,
@@ -88,6 +88,7 @@ from evalkit.inference.run_dir import list_run_files
 from evalkit.inference.runner import RunOptions, load_for_corpus, take_documents
 from evalkit.inference.storage_options import StorageOptions
 from evalkit.redaction import redact, redact_values
+from evalkit.scoring.metrics import list_document_layers
 from evalkit.stats.intervals import make_resampling
 
 _LAYOUT = "\n\t"  # characters of a prompt that are printed as they are
@@ -187,6 +188,7 @@ def run(
             run_options,
             storage,
             known_ids=all_documents.ids,
+            metrics=metrics,
         ),
         threshold,
         thresholds,
@@ -240,6 +242,7 @@ def predict(
     concurrency: Concurrency = 1,
     jobs: Jobs = 1,
     max_failures: MaxFailures = None,
+    metrics: NeededMetrics = None,
     show_prompt: ShowPrompt = False,
     output: Output = None,
 ) -> None:
@@ -252,7 +255,9 @@ def predict(
     all_documents = load_and_report_losses(corpus)
     if show_prompt:
         first_documents = take_documents(all_documents, 1 if limit is None else limit)
-        print_prompts(model, parse_model_args(model_args), first_documents, all_documents.ids)
+        print_prompts(
+            model, parse_model_args(model_args), first_documents, all_documents.ids, metrics
+        )
         return
     gold = take_documents(all_documents, limit)
     run_options = RunOptions(concurrency, jobs, max_failures)
@@ -267,6 +272,7 @@ def predict(
             storage,
             collected=collected,
             known_ids=all_documents.ids,
+            metrics=metrics,
         )
     except (PartialRunError, ModelError):
         write_predictions(
@@ -280,7 +286,11 @@ def predict(
 
 
 def print_prompts(
-    name: str, arguments: dict[str, Any], documents: Corpus, known_ids: Collection[str]
+    name: str,
+    arguments: dict[str, Any],
+    documents: Corpus,
+    known_ids: Collection[str],
+    metrics: str | None = None,
 ) -> None:
     """Print the messages that the model would get for each document, without a request.
 
@@ -288,7 +298,12 @@ def print_prompts(
     """
     with contextlib.redirect_stdout(sys.stderr):
         model = load_for_corpus(
-            name, documents, arguments, known_ids=known_ids, sends_requests=False
+            name,
+            documents,
+            arguments,
+            known_ids=known_ids,
+            needed_layers=list_document_layers(metrics),
+            sends_requests=False,
         )
     if model.messages is None:
         raise InputError(

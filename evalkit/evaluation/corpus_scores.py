@@ -25,7 +25,7 @@ from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.registry import stream_module, validate_path
 from evalkit.results.scores import Scores
-from evalkit.scoring.metrics import Metric, parse_metrics
+from evalkit.scoring.metrics import Metric, list_document_layers, parse_metrics
 
 if TYPE_CHECKING:
     from evalkit.results.comparison import Comparison
@@ -77,13 +77,16 @@ def evaluate(
       see `predict`.
     - `limit`: use the first documents only, so many.
     - `model_args`: the options of the model.
-    - `metrics` and all others: see `score`.
+    - `metrics`: see `score`; a language model is only prompted for the layers that they need,
+      unless `layers` is given.
+    - All others: see `score`.
     """
     from evalkit.inference.runner import predict, take_documents
 
     if model_args is not None:
         options["model_args"] = model_args
     options = resolve_option_aliases(options, {"arguments": "model_args"}, of="command")
+    requested_metrics = None if metrics is None else parse_metrics(metrics)
     all_documents = load_corpus() if corpus is None else to_corpus(corpus)
     predicted = predict(
         model,
@@ -97,8 +100,9 @@ def evaluate(
         model_args=options.pop("model_args", None),
         log_samples=log_samples,
         reparse=reparse,
+        needed_layers=list_document_layers(requested_metrics),
     )
-    return score(take_documents(all_documents, limit), predicted, metrics, **options)
+    return score(take_documents(all_documents, limit), predicted, requested_metrics, **options)
 
 
 def score(

@@ -18,8 +18,9 @@ are recognized (`Model.setting_aliases`).
 
 An endpoint may have another host or port than before, as after a restart of a server: its answers
 count as those of the model that is named, `moved` holds both addresses, and the session in run.json
-the new one. Another path or protocol is another endpoint. At the end of a run, its predictions are
-sorted in the order of the corpus, so that they are the same bytes however often it was interrupted.
+the new one. Another path or protocol is another endpoint, unless the model accepts any address
+(`any_base_url`). At the end of a run, its predictions are sorted in the order of the corpus, so
+that they are the same bytes however often it was interrupted.
 
 Answers that are stored as texts can be parsed again (`reparse`), whatever the settings of requests
 are now. `parsing` in run.json then holds the settings of the parser, and a run with others is not
@@ -271,17 +272,27 @@ class RunDirectory:
         current = restore_former_names(
             self._settings["settings"], stored, self._model.setting_aliases
         )
-        if is_moved(stored.get(ADDRESS), current.get(ADDRESS)):
+        if self._is_accepted(stored.get(ADDRESS), current.get(ADDRESS)):
             self.moved = (stored[ADDRESS], current[ADDRESS])
             current = {**current, ADDRESS: stored[ADDRESS]}
         self._settings = {**self._settings, "settings": current}
         differences = list(compare_settings(record, self._settings))
         if differences:
+            remedy = "use another folder"
+            if len(differences) == 1 and stored.get(ADDRESS) != current.get(ADDRESS):
+                option = spell_option("any_base_url", True, of="model")
+                remedy += f", or {option} if the model behind both is the same"
             raise InputError(
-                f"{self.folder}: holds another run: {'; '.join(differences)}; use another folder"
+                f"{self.folder}: holds another run: {'; '.join(differences)}; {remedy}"
             )
         self._refuse_other_parsing(run)
         return record
+
+    def _is_accepted(self, stored: object, current: object) -> bool:
+        """Whether an endpoint at another address counts as the one of the stored run."""
+        if self._model.accepts_any_address and isinstance(stored, str):
+            return isinstance(current, str) and stored != current
+        return is_moved(stored, current)
 
     def _take_over_settings(self, run: RunRecord) -> None:
         """Keep the settings with which answers were requested, and with them the keys of all.

@@ -8,6 +8,7 @@ import hashlib
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,18 @@ class RunRecord(msgspec.Struct):
     sessions: list[dict[str, Any]]
     state: str = ""
     parsing: dict[str, Any] | None = None
+
+
+def read_requested_layers(folder: str | Path | None) -> tuple[str, ...] | None:
+    """The layers that a stored run prompts for; None if there is no run, or it names none."""
+    if folder is None:
+        return None
+    try:
+        record = msgspec.json.decode(Path(folder, "run.json").read_bytes(), type=RunRecord)
+    except (OSError, msgspec.MsgspecError):  # opening the run directory reports what is wrong
+        return None
+    layers = record.settings.get("layers")
+    return tuple(map(str, layers)) if isinstance(layers, list) else None
 
 
 def to_json_values(settings: Any) -> Any:

@@ -8,7 +8,6 @@ many failures, an endpoint that refuses, Ctrl-C), the batches in flight are fini
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -32,10 +31,11 @@ from evalkit.errors import (
 from evalkit.inference.answers import separate_metadata
 from evalkit.inference.reparsing import get_parser, refuse_unanswered, reparse_answers
 from evalkit.inference.run_dir import RunDirectory
+from evalkit.inference.run_record import read_requested_layers
 from evalkit.inference.storage_options import StorageOptions
 from evalkit.inference.workers import predict_in_workers
 from evalkit.models.malformed_answers import refuse_malformed
-from evalkit.models.registry import Model, load_model, load_parser
+from evalkit.models.registry import Model, load_model, load_parser, prepare_model
 from evalkit.redaction import redact
 
 Batch = Sequence[Document]
@@ -84,6 +84,7 @@ def predict(
     model_args: Mapping[str, Any] | None = None,
     log_samples: bool | None = None,
     reparse: bool = False,
+    needed_layers: Collection[str] | None = None,
     **more_model_args: Any,
 ) -> Corpus:
     """The corpus as the model annotates it: the same ids, texts, zones and schema.
@@ -101,6 +102,8 @@ def predict(
       True where there is a `run_dir`.
     - `reparse`: parse the answers that `run_dir` holds again, with the present settings, and send
       no request. The new predictions replace the stored ones.
+    - `needed_layers`: the layers of documents that a language model is prompted for, if its
+      option `layers` is not given and the schema has any of them.
 
     Raises InputError for what cannot be run, ModelError if no document can be annotated, and
     PartialRunError if too many documents failed, or have no answer to parse again.
@@ -115,7 +118,8 @@ def predict(
         _merge_model_args(model_args or {}, more_model_args),
         concurrency=concurrency,
         known_ids=all_documents.ids,
-        sends_requests=not reparse,
+        storage=storage,
+        needed_layers=needed_layers,
     )
     with open_run_dir(storage, loaded, corpus) as run:
         return collect_in_order(iter_predictions(loaded, corpus, options, run), corpus, loaded.name)
@@ -147,15 +151,19 @@ def load_for_corpus(
     *,
     concurrency: int = 1,
     known_ids: Collection[str] | None = None,
+    storage: StorageOptions | None = None,
+    needed_layers: Collection[str] | None = None,
     sends_requests: bool = True,
 ) -> Model:
     """The model, loaded and prepared for the schema of the corpus.
 
-    known_ids: the ids of all documents, if the corpus has only the first of them. sends_requests:
-    if not, a model behind an endpoint needs no key. Raises InputError if the model has predictions
-    of other documents.
+    known_ids: the ids of all documents, if the corpus has only the first of them. needed_layers:
+    those that a language model is prompted for. sends_requests: if not, a model behind an endpoint
+    needs no key. Raises InputError if the model has predictions of other documents.
     """
-    load = load_model if sends_requests else load_parser
+    storage = storage or StorageOptions()
+    layers = find_prompted_layers(needed_layers, storage)
+    load = load_model if sends_requests and not storage.reparse else load_parser
     loaded = load(model, **(model_args or {}))
     known = set(corpus.ids if known_ids is None else known_ids)
     extra = [id for id in loaded.document_ids or () if id not in known]
@@ -169,14 +177,38 @@ def load_for_corpus(
             f"{loaded.name}: {spell_option('concurrency', concurrency)} is for models behind an"
             f" endpoint; use {spell_option('jobs', concurrency)} for worker processes"
         )
-    if loaded.with_schema is None:
-        return loaded
-    return dataclasses.replace(
-        loaded.with_schema(corpus.schema),
-        load_spec=loaded.load_spec,
-        secrets=loaded.secrets,
-        setting_aliases=loaded.setting_aliases,
-    )
+    prepared = prepare_model(loaded, corpus.schema, layers)
+    refuse_evaluated_examples(prepared.example_texts, corpus, prepared.name)
+    return prepared
+
+
+def refuse_evaluated_examples(examples: Iterable[str], corpus: Corpus, name: str) -> None:
+    """Raise InputError if the text of an example is that of a document of the evaluated corpus, up
+    to white space: the model would be shown the answer.
+    """
+    texts = {" ".join(text.split()) for text in examples}
+    for document in corpus if texts else ():
+        if " ".join(document.text.split()) in texts:
+            raise InputError(
+                f"{name}: the text of document {quoted_repr(document.id)} is one of the few-shot"
+                " examples, so that the model is shown the answer; take examples from other"
+                " documents"
+            )
+
+
+def find_prompted_layers(
+    needed: Collection[str] | None, storage: StorageOptions
+) -> Collection[str] | None:
+    """The layers of documents that a language model is prompted for; None for all.
+
+    A stored run that prompts for all of them, and for others, is resumed as it is; answers that are
+    parsed again hold the layers that were requested.
+    """
+    stored = read_requested_layers(storage.run_dir)
+    if stored is None:
+        return needed
+    is_covered = needed is not None and set(needed) <= set(stored)
+    return stored if storage.reparse or is_covered else needed
 
 
 def open_run_dir(

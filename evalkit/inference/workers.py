@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
 from evalkit.errors import EvalkitError, InputError, spell_option
-from evalkit.models.registry import Model, load_model
+from evalkit.models.registry import Model, load_model, prepare_model
 
 Batch = Sequence[Document]
 _LOADED: dict[str, Model] = {}  # in each worker process, the models that it has loaded
@@ -67,7 +67,8 @@ def _predict_parallel(
         )
         try:
             yield from Parallel(jobs, return_as="generator_unordered", pre_dispatch=2 * jobs)(
-                delayed(_predict_in_worker)(sent, schema, batch) for batch in batches
+                delayed(_predict_in_worker)(sent, schema, model.needed_layers, batch)
+                for batch in batches
             )
         except _pickling_errors() as error:
             raise InputError(
@@ -85,11 +86,13 @@ def _retry_alone(model: Model, schema: Schema | None, document: Document) -> Doc
         return replace(document.without_annotations(), failure="the model ended its process")
 
 
-def _predict_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[Document]:
+def _predict_in_worker(
+    sent: Any, schema: Schema | None, layers: Sequence[str] | None, batch: Batch
+) -> list[Document]:
     """The answers to a batch, computed in a worker process."""
     # A terminal sends Ctrl-C to all processes; batches in flight are to be finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    model = sent if isinstance(sent, Model) else _load_once(sent[0], sent[1], schema)
+    model = sent if isinstance(sent, Model) else _load_once(sent[0], sent[1], schema, layers)
     answers = [
         replace(answer, id=document.id)
         for document, answer in zip(batch, model.predict(batch), strict=True)
@@ -99,12 +102,16 @@ def _predict_in_worker(sent: Any, schema: Schema | None, batch: Batch) -> list[D
     return answers
 
 
-def _load_once(name: str, model_args: Mapping[str, Any], schema: Schema | None) -> Model:
+def _load_once(
+    name: str,
+    model_args: Mapping[str, Any],
+    schema: Schema | None,
+    layers: Sequence[str] | None,
+) -> Model:
     """The model, loaded once in each process."""
-    key = repr((name, sorted(model_args.items()), schema))
+    key = repr((name, sorted(model_args.items()), schema, layers))
     if key not in _LOADED:
-        model = load_model(name, **model_args)
-        _LOADED[key] = model.with_schema(schema) if model.with_schema else model
+        _LOADED[key] = prepare_model(load_model(name, **model_args), schema, layers)
     return _LOADED[key]
 
 

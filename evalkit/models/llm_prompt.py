@@ -12,7 +12,7 @@ definition or in a document have no meaning.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,11 @@ def build_task(
     schema: Schema | None,
     labels: Mapping[str, str] | None = None,
     layers: Sequence[str] | None = None,
+    needed: Collection[str] | None = None,
 ) -> ExtractionTask:
     """The task that a schema declares; `labels` replaces its entity labels, `layers` selects some
-    of its layers.
+    of its layers. Without `layers`, those of its layers that are `needed` are requested; all, if
+    none of them is declared.
 
     Raises InputError if nothing is left to request, UnknownNameError for a layer that is not
     declared.
@@ -87,7 +89,11 @@ def build_task(
     for layer in layers or ():
         if layer not in declared.layers:
             raise UnknownNameError("layer", layer, declared.layers, within="the schema")
-    requested = declared.layers if layers is None else layers
+    if layers is not None:
+        requested = tuple(layers)
+    else:
+        wanted = declared.layers if needed is None else needed
+        requested = tuple(layer for layer in declared.layers if layer in wanted) or declared.layers
     if not requested:
         raise InputError(
             "openai: there are no labels to prompt for: use"
@@ -107,10 +113,24 @@ class Prompt:
 
     before: str
     after: str
+    examples: tuple[tuple[str, str], ...] = ()  # texts with their answers
 
     def messages_for(self, text: str) -> list[dict[str, str]]:
-        """The messages of a request; they contain the text once, unchanged."""
-        return [{"role": "user", "content": self.before + text + self.after}]
+        """The messages of a request; they contain the text once, unchanged, in the last one.
+
+        Each example is a prompt and its answer before it.
+        """
+        messages = []
+        for example_text, answer in self.examples:
+            messages += [self._user_message(example_text), {"role": "assistant", "content": answer}]
+        return [*messages, self._user_message(text)]
+
+    def _user_message(self, text: str) -> dict[str, str]:
+        return {"role": "user", "content": self.before + text + self.after}
+
+    def examples_sha256(self) -> str:
+        """The digest of the examples, in their order."""
+        return hashlib.sha256(msgspec.json.encode(self.examples)).hexdigest()
 
     def sha256(self, answer: Mapping[str, Any]) -> str:
         """The digest of the prompt without the text, and of the schema of the answer."""

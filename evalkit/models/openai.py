@@ -13,7 +13,8 @@ environment, except for an endpoint on this machine.
 
 - `base_url`: the address of the endpoint. Default: the environment's, else OpenAI's.
 - `labels`: entity labels, or labels with their definitions, instead of the schema's.
-- `layers`: the layers of the schema to prompt for.
+- `layers`: the layers of the schema to prompt for. Default: those that the metrics of the
+  evaluation need, else all.
 - `timeout`: seconds for one request.
 - `max_retries`, `backoff`: the number of retries, and seconds before the first, doubled each time,
   up to 60 s.
@@ -22,6 +23,10 @@ environment, except for an endpoint on this machine.
 - `response_format`: how JSON is requested: schema (by a JSON Schema), object (as any object) or
   text (by the prompt alone); auto takes the first that the endpoint supports.
 - `prompt`: a file with a prompt template: a text that holds {{task}} and {{text}} once each.
+- `few_shot`: a corpus in any format whose documents are examples, in their order: each a prompt and
+  its answer, before the document's own prompt. Their texts must not be in the evaluated corpus.
+- `any_base_url`: whether a run is resumed although base_url has another path or protocol, because
+  the model behind it is the same.
 - `api_key_env`: the environment variable that holds the key.
 """
 
@@ -29,14 +34,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from evalkit.corpus import CorpusSource, to_corpus
 from evalkit.data.document import Document
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, UnknownNameError, spell_option
 from evalkit.models.llm_answers import PARSE_SETTINGS
 from evalkit.models.llm_client import EndpointSettings, OpenAIModel
+from evalkit.models.llm_examples import build_examples
 from evalkit.models.llm_http import resolve_endpoint
 from evalkit.models.llm_prompt import (
     TEMPLATE,
@@ -74,6 +82,8 @@ def load(
     output_price: float | None = None,
     response_format: str = "auto",
     prompt: str | None = None,
+    few_shot: CorpusSource | None = None,
+    any_base_url: bool = False,
     api_key_env: str = "OPENAI_API_KEY",
 ) -> Model:
     """A model behind an endpoint; the module's docstring describes the options. Nothing is sent.
@@ -95,6 +105,9 @@ def load(
     )
     if response_format not in RESPONSE_FORMATS:
         raise UnknownNameError("response_format", response_format, RESPONSE_FORMATS)
+    if not isinstance(any_base_url, bool):
+        option = spell_option("any_base_url", any_base_url, of="model")
+        raise InputError(f"openai: {option}: expected true or false")
     address = resolve_endpoint(base_url, api_key_env)
     sampling = {"temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     endpoint_settings = EndpointSettings(
@@ -112,6 +125,7 @@ def load(
     definitions = _label_definitions(labels)
     requested_layers = layers.split(",") if isinstance(layers, str) else layers
     template = TEMPLATE if prompt is None else load_template(prompt)
+    example_corpus = None if few_shot is None else to_corpus(few_shot, "examples")
     build_model = functools.partial(
         Model,
         f"openai:{name}",
@@ -119,16 +133,15 @@ def load(
         is_io_bound=True,
         packages=("openai",),
         streams=True,
+        accepts_any_address=any_base_url,
     )
 
-    def with_schema(schema: Schema | None) -> Model:
-        task = build_task(schema, definitions, requested_layers)
-        model = OpenAIModel(
-            endpoint_settings,
-            build_prompt(task, template, prompt or "prompt"),
-            build_answer_schema(task),
-            task.layers,
-        )
+    def with_schema(schema: Schema | None, needed: Collection[str] | None = None) -> Model:
+        task = build_task(schema, definitions, requested_layers, needed)
+        filled_in = build_prompt(task, template, prompt or "prompt")
+        if example_corpus is not None:
+            filled_in = replace(filled_in, examples=build_examples(example_corpus, task))
+        model = OpenAIModel(endpoint_settings, filled_in, build_answer_schema(task), task.layers)
         settings = {
             "model": name,
             "base_url": address.shown,
@@ -138,19 +151,30 @@ def load(
             **sampling,
             "response_format": response_format,
         }
+        if example_corpus is not None:
+            settings["few_shot_sha256"] = filled_in.examples_sha256()
         return build_model(
             model.predict,
             settings=settings,
-            with_schema=with_schema,
+            with_schema=functools.partial(with_schema, needed=needed),
+            with_layers=with_layers,
             messages=model.messages,
             parse_stored=model.parser.parse_stored,
             parse_settings=PARSE_SETTINGS,
+            example_texts=tuple(text for text, _ in filled_in.examples),
         )
 
-    if definitions:
-        return with_schema(None)
-    settings = {"model": name, "base_url": address.shown}
-    return build_model(_refuse_without_schema, settings=settings, with_schema=with_schema)
+    def with_layers(needed: Collection[str] | None) -> Model:
+        if definitions:
+            return with_schema(None, needed)
+        return build_model(
+            _refuse_without_schema,
+            settings={"model": name, "base_url": address.shown},
+            with_schema=functools.partial(with_schema, needed=needed),
+            with_layers=with_layers,
+        )
+
+    return with_layers(None)
 
 
 @functools.wraps(load, assigned=())  # it has the options of `load`

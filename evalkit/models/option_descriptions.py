@@ -34,7 +34,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "openai": {
         "base_url": "Address of the endpoint, such as http://127.0.0.1:8000/v1.",
         "labels": "Entity labels, with or without definitions; default: the schema's.",
-        "layers": "Layers to prompt for; default: those of the schema.",
+        "layers": "Layers to prompt for; default: those of the schema that the metrics need.",
         "timeout": "Seconds per request.",
         "max_retries": "Retries of a request.",
         "backoff": "Seconds before the first retry, doubled for each further one.",
@@ -48,6 +48,8 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
             " supported."
         ),
         "prompt": "File with a prompt template.",
+        "few_shot": "Corpus of examples, which are put before each prompt with their answers.",
+        "any_base_url": "Whether to resume a run with another base_url; the model is the same.",
         "api_key_env": "Environment variable that holds the API key.",
     },
     "exec": {"timeout": "Seconds without output after which the program is ended."},

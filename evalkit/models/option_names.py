@@ -21,6 +21,7 @@ MODEL_OPTION_ALIASES: dict[str, dict[str, str]] = {
         "price_in": "input_price",
         "price_out": "output_price",
         "structure": "response_format",
+        "examples": "few_shot",
     },
 }
 

@@ -59,6 +59,9 @@ class Model:
     - `document_ids`: the ids of all documents that it has answers for, if these are known.
     - `settings`: what its answers depend on beside its name; a resumed run must have the same.
     - `with_schema`: returns this model, prepared for the schema of a corpus.
+    - `with_layers`: returns this model, prompted for these layers of documents only; one whose
+      layers were named is returned as it is.
+    - `needed_layers`: the layers that it was prepared for; None for all.
     - `is_io_bound`: it mostly waits for an endpoint, so that batches may be sent concurrently.
     - `packages`: the packages whose versions its answers depend on.
     - `load_spec`: name and options that it was loaded from, to load it in another process.
@@ -69,6 +72,8 @@ class Model:
     - `parse_stored`: returns a document with the annotations of an answer that the `meta` of its
       prediction holds; None where it holds none.
     - `parse_settings`: the names of the settings that `parse_stored` depends on.
+    - `example_texts`: the texts of examples in its prompt, which must not be evaluated.
+    - `accepts_any_address`: a stored run is resumed although the setting base_url differs.
     """
 
     name: str
@@ -77,6 +82,8 @@ class Model:
     document_ids: Collection[str] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     with_schema: Callable[[Schema | None], Model] | None = None
+    with_layers: Callable[[Collection[str]], Model] | None = None
+    needed_layers: tuple[str, ...] | None = None
     is_io_bound: bool = False
     packages: tuple[str, ...] = ()
     load_spec: tuple[str, Mapping[str, Any]] | None = None
@@ -86,6 +93,8 @@ class Model:
     messages: Callable[[Document], list[dict[str, str]]] | None = None
     parse_stored: Callable[[Document, Mapping[str, Any]], Document | None] | None = None
     parse_settings: tuple[str, ...] = ()
+    example_texts: tuple[str, ...] = ()
+    accepts_any_address: bool = False
 
     def __repr__(self) -> str:
         return f"<Model {escape_controls(self.name)}>"
@@ -218,6 +227,24 @@ def _load(source: object, model_args: Mapping[str, Any], function: str) -> Model
         load_spec=(source, options) if isinstance(source, str) else None,
         secrets=(*model.secrets, *_secret_values(options)),
         setting_aliases=MODEL_OPTION_ALIASES.get(kind, {}),
+    )
+
+
+def prepare_model(
+    model: Model, schema: Schema | None, layers: Collection[str] | None = None
+) -> Model:
+    """The model, prepared for the schema of a corpus, and prompted for the needed layers only."""
+    prepared = model
+    if layers is not None and prepared.with_layers is not None:
+        prepared = prepared.with_layers(layers)
+    if prepared.with_schema is not None:
+        prepared = prepared.with_schema(schema)
+    return replace(
+        prepared,
+        load_spec=model.load_spec,
+        secrets=model.secrets,
+        setting_aliases=model.setting_aliases,
+        needed_layers=None if layers is None else tuple(layers),
     )
 
 

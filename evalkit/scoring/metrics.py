@@ -181,6 +181,7 @@ def _split_name(name: str) -> tuple[str, str, str]:
     return layer, slash, scheme
 
 
+RELATION_ARGUMENTS = ("entities", "events")
 RELATION_PAIR = (Metric("relations", "strict"), Metric("relations", "boundaries"))
 
 
@@ -220,6 +221,25 @@ def add_companions(metrics: Iterable[Metric]) -> list[Metric]:
         if metric in RELATION_PAIR:
             completed.update(dict.fromkeys(RELATION_PAIR))
     return list(completed)
+
+
+def list_document_layers(
+    metrics: str | Iterable[str | Metric] | None,
+) -> tuple[str, ...] | None:
+    """The layers of documents that metrics score, each once; None without metrics. Relations also
+    need the entities and events that they refer to.
+
+    >>> list_document_layers("tri-c,arg-c,surfaces")
+    ('events', 'entities')
+    """
+    if metrics is None:
+        return None
+    names: dict[str, None] = {}
+    for metric in parse_metrics(metrics):
+        layer = get_layer(metric.layer).document_layer
+        names.update(dict.fromkeys(RELATION_ARGUMENTS if layer == "relations" else ()))
+        names[layer] = None
+    return tuple(names)
 
 
 def flat_layer_of(metrics: Iterable[str | Metric] | None) -> str:

@@ -23,6 +23,15 @@ from helpers.endpoint import (
     page,
     reply,
 )
+from helpers.llm_runs import (
+    BOTH_LAYERS,
+    corpus,
+    everything,
+    lines,
+    options,
+    record,
+    save_with_events,
+)
 
 from evalkit import Corpus, Document, Entity, InputError, Unplaced, evaluate, load_model, predict
 from evalkit.errors import ModelError, PartialRunError
@@ -30,57 +39,12 @@ from evalkit.models.registry import RUN_METADATA_KEY, SAMPLES_METADATA_KEY, Mode
 
 CANARY = "sk-CANARY-0a1b2c3d4e5f6071"
 ADA = found(("PER", "Ada"))
-BOTH_LAYERS = json.dumps(
-    {
-        "entities": [{"label": "PER", "quote": "Ada", "context": ""}],
-        "events": [
-            {"type": "Meet", "trigger": {"quote": "met", "context": ""}, "arguments": []},
-        ],
-    }
-)
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-
-
-def corpus(*markers):
-    return Corpus(
-        [Document(marker, f"Ada met Acme. DOC-{marker}", entities=()) for marker in markers],
-        name="gold",
-    )
-
-
-def options(endpoint, **more):
-    return {
-        "base_url": endpoint.url,
-        "labels": "PER,ORG",
-        "backoff": 0,
-        "max_retries": 1,
-        "timeout": 60,
-        **more,
-    }
-
-
-def lines(folder, name="samples.jsonl"):
-    return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
-
-
-def record(folder):
-    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-
-
-def save_with_events(folder, gold):
-    """Save a corpus with a schema of entities and events."""
-    gold.save(folder / "gold.jsonl")
-    schema = {"labels": {"PER": "", "ORG": ""}, "events": {"Meet": {}}}
-    (folder / "schema.json").write_text(json.dumps(schema))
-
-
-def everything(folder):
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 # ---- samples -------------------------------------------------------------------------------------
@@ -272,6 +236,32 @@ def test_samples_of_concurrent_requests_are_all_kept(tmp_path, workers):
         predict("openai:test", corpus(*markers), run_dir=tmp_path, **workers, **options(endpoint))
 
     assert Counter(sample["id"] for sample in lines(tmp_path)) == Counter(markers)
+
+
+# ---- another address -----------------------------------------------------------------------------
+
+
+def test_another_base_url_is_accepted_on_request(tmp_path):
+    gold = corpus("a", "b")
+    with Endpoint() as endpoint:
+        predict("openai:test", gold, run_dir=tmp_path, limit=1, **options(endpoint))
+        before = (tmp_path / "predictions.jsonl").read_bytes()
+        moved = options(endpoint, base_url=f"{endpoint.url}/other/v2")
+
+        with pytest.raises(
+            InputError,
+            match=r"base_url: '.*/v1', now '.*/other/v2'; use another folder, or any_base_url=True"
+            " if the model behind both is the same",
+        ):
+            predict("openai:test", gold, run_dir=tmp_path, **moved)
+        with pytest.raises(InputError, match="seed: None, now 1; use another folder$"):
+            predict("openai:test", gold, run_dir=tmp_path, any_base_url=True, seed=1, **moved)
+        predicted = predict("openai:test", gold, run_dir=tmp_path, any_base_url=True, **moved)
+
+    assert endpoint.total == len(predicted) == 2
+    assert (tmp_path / "predictions.jsonl").read_bytes().startswith(before)
+    assert record(tmp_path)["settings"]["base_url"] == endpoint.url
+    assert record(tmp_path)["sessions"][-1]["base_url"] == moved["base_url"]
 
 
 # ---- parsing again -------------------------------------------------------------------------------

@@ -675,6 +675,8 @@ def test_a_wait_is_announced_once_and_short_ones_are_not(monkeypatch, capsys):
         ),
         ({"layers": "events"}, "unknown layer 'events' in 'the schema'; expected one of: entities"),
         ({"prompt": "/no/such/file"}, "cannot read the prompt template: No such file"),
+        ({"any_base_url": "yes"}, 'any_base_url="yes": expected true or false'),
+        ({"few_shot": 3}, "invalid corpus 3: expected a Corpus, a path, or a list"),
         ({"wait": 1}, "unexpected|wait"),
     ],
 )
