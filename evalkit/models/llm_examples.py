@@ -131,6 +131,8 @@ class _AnswerWriter:
 
     def _event(self, event: Event, where: str) -> dict[str, Any]:
         self._check_name("type", event.label, self.task.events, where)
+        if event.trigger is None:
+            self._fail(where, "no trigger, which the prompt asks for")
         written: dict[str, Any] = {"type": event.label}
         written["trigger"] = self._quote(event.trigger, f"{where}.trigger")
         if self.task.realis:
@@ -214,7 +216,7 @@ class _AnswerWriter:
 def _start_of(item: Any) -> int:
     """Where an annotation starts: an event at its trigger, an attribution at its content."""
     if isinstance(item, Event):
-        return item.trigger.start
+        return item.trigger.start if item.trigger else 0
     if isinstance(item, Attribution):
         return item.content.start
     start: int = item.start

@@ -218,6 +218,9 @@ REFUSED = {
     "events[0]: unknown type 'Run': expected one of: Go, Stay": {
         "events": (Event("Run", Span(4, 7), realis="OTHER"),)
     },
+    "events[0]: no trigger, which the prompt asks for": {
+        "events": (Event("Go", None, (Argument("R", 0, 3),), realis="OTHER"),)
+    },
     "events[0]: no realis, which the prompt asks for": {"events": (Event("Go", Span(4, 7)),)},
     "events[0]: unknown realis 'MAYBE': expected one of: ACTUAL, OTHER": {
         "events": (Event("Go", Span(4, 7), realis="MAYBE"),)
