@@ -46,14 +46,16 @@ def prompted_layers(endpoint):
         ("entities:negated", ["Entities"]),
         ("tri-c,arg-c+,realis", ["Events"]),
         (["ner", "tri-c"], ["Entities", "Events"]),
-        (iter(["tri-c"]), ["Events"]),
+        (["tri-c"], ["Events"]),
         (None, ["Entities", "Events"]),
     ],
     ids=str,
 )
 def test_evaluate_requests_the_layers_of_its_metrics(gold, metrics, expected):
+    given = iter(metrics) if isinstance(metrics, list) else metrics
+
     with answering() as endpoint:
-        evaluate(load_model("openai:test", **arguments(endpoint)), gold, metrics, boot=0)
+        evaluate(load_model("openai:test", **arguments(endpoint)), gold, given, boot=0)
 
     assert prompted_layers(endpoint) == [expected] * 2
 
