@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from evalkit.data.batch import DocumentBatch
+from evalkit.data.batch import DocumentBatch, is_lenient
 from evalkit.data.document import Document
 from evalkit.data.document_display import corpus_to_html
 from evalkit.data.document_labels import map_document_labels
@@ -42,6 +42,7 @@ from evalkit.files import (
 from evalkit.formats import directory
 from evalkit.formats.arrow_objects import ArrowTable, documents_of_table, is_arrow_table
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.gold_marks import HOLDING_FORMATS, drop_gold_marks
 from evalkit.formats.in_memory import EXPECTED, document_from_example
 from evalkit.formats.loading import (
     check_options,
@@ -227,6 +228,9 @@ class Corpus:
         conversion = ConversionReport()
         write = check_options(location, module.write)
         has_schema_parameter = "schema" in inspect.signature(module.write).parameters
+        corpus = self
+        if module.__name__.rpartition(".")[2] not in HOLDING_FORMATS and any(map(is_lenient, self)):
+            corpus = self.with_documents(drop_gold_marks(self, conversion))
         if module is directory:
             write(self, location.path, conversion, self.schema, **location.options)
             return conversion
@@ -237,14 +241,14 @@ class Corpus:
                 f" {location.path.name}; save to another folder"
             )
         if has_schema_parameter:  # the format writes folders, and the schema with them
-            write(self, location.path, conversion, self.schema, **location.options)
+            write(corpus, location.path, conversion, self.schema, **location.options)
             return conversion
         needs_schema = not schema_path.exists() and not is_stream(location.path)
         with ExitStack() as stack:
             stack.enter_context(make_parents(location.path))
             if needs_schema and self.schema is not None:
                 stack.enter_context(stage_file(schema_path, encode_schema(self.schema)))
-            write(self, location.path, conversion, **location.options)
+            write(corpus, location.path, conversion, **location.options)
         return conversion
 
     def stats(self) -> CorpusStats:
@@ -259,7 +263,8 @@ class Corpus:
 
     def to_datasets(self) -> dict[str, Any]:
         """Returns the corpus as a `datasets.Dataset` for each table: `documents`, with nested
-        features, and flat `entities`, `events`, `event_arguments` and `attributions`.
+        features, and flat `entities`, `events`, `event_arguments` and `attributions`. Alternatives
+        and optional marks of entities are left out.
         """
         from evalkit.formats.hf import to_datasets
 

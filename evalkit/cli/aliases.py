@@ -30,6 +30,7 @@ OPTION_ALIASES = {
     "--errors": "--save-errors",
     "--fold": "--ignore-case",
     "--documents": "--max-documents",
+    "--strict-gold": "--plain-gold",
 }
 
 

@@ -10,6 +10,7 @@ import typer
 
 from evalkit.cli.error_options import ComparedWithoutText, SaveItems
 from evalkit.cli.gate_checks import check_comparison_gates, finish_gates, read_comparison_gates
+from evalkit.cli.gold_options import OptionalPlainGold
 from evalkit.cli.option_values import (
     check_outputs,
     output_format,
@@ -79,6 +80,7 @@ def compare_command(
     normalization: Normalization = None,
     match_texts: OptionalMatchTexts = None,
     nil: Nil = None,
+    plain_gold: OptionalPlainGold = False,
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -126,6 +128,7 @@ def compare_command(
         "normalization": normalization,
         "match_texts": match_texts,
         "nil": nil,
+        "plain_gold": plain_gold or None,
     }
     options = {name: value for name, value in given_options.items() if value is not None}
     report_format = output_format(form, output)

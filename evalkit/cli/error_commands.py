@@ -19,6 +19,7 @@ from evalkit.cli.error_options import (
     NoText,
     TrainingCorpus,
 )
+from evalkit.cli.gold_options import PlainGold
 from evalkit.cli.inputs import load_and_report_losses, load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
@@ -64,6 +65,7 @@ def errors_command(
     label_map: LabelMapTexts = None,
     zones: Zones = "primary",
     missing: Missing = "error",
+    plain_gold: PlainGold = False,
     form: ErrorOutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -85,6 +87,7 @@ def errors_command(
         **read_label_options(gold_corpus, labels, label_map),
         zones=parse_zones(zones),
         missing=missing,
+        plain_gold=plain_gold,
     )
     analysis = scores.errors(
         choose_layer(scores) if layer is None else layer,

@@ -13,6 +13,7 @@ import typer
 
 from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import check_score_gates, read_score_gates
+from evalkit.cli.gold_options import PlainGold
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import (
     check_outputs,
@@ -109,6 +110,7 @@ def run(
     level: Level = 0.95,
     normalization: Normalization = None,
     nil: Nil = None,
+    plain_gold: PlainGold = False,
     threshold: Threshold = None,
     limit: Limit = None,
     run_dir: RunDir = None,
@@ -168,6 +170,7 @@ def run(
         boot=0,
         normalization=normalization,
         nil=nil,
+        plain_gold=plain_gold,
     )
     if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
         maps = (
@@ -205,6 +208,7 @@ def run(
         level=level,
         normalization=normalization,
         nil=nil,
+        plain_gold=plain_gold,
         name=name,
     )
     print_report(

@@ -9,6 +9,7 @@ import typer
 
 from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import read_score_gates
+from evalkit.cli.gold_options import PlainGold
 from evalkit.cli.inputs import load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
@@ -73,6 +74,7 @@ def score_command(
     normalization: Normalization = None,
     match_texts: MatchTexts = True,
     nil: Nil = None,
+    plain_gold: PlainGold = False,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
     run_dir: CountsDir = None,
@@ -117,6 +119,7 @@ def score_command(
         "normalization": normalization,
         "match_texts": match_texts,
         "nil": nil,
+        "plain_gold": plain_gold,
     }
     if are_sharded(gold, predicted):
         from evalkit.cli.shard_scoring import score_shards

@@ -60,7 +60,7 @@ cdef enum:
     VISITS_AHEAD = 4
 
 # The interface of this module: a module that was built from another version is not used.
-INTERFACE = 7
+INTERFACE = 8
 
 
 # ------------------------------------------------------------------ fields of struct objects
@@ -84,6 +84,14 @@ cdef inline object _field(object item, Py_ssize_t offset):
     return <object>value
 
 
+cdef inline bint _is_set(object item, Py_ssize_t offset, object usual):
+    """Whether a field is true. usual: the object that most false fields hold."""
+    cdef PyObject *value = (<PyObject **>(<char *><void *>item + offset))[0]
+    if value == <PyObject *>usual:
+        return False
+    return bool(<object>value) if value != NULL else False
+
+
 cdef inline const int64_t *_words(bytes values):
     """The 64-bit integers in bytes."""
     return <const int64_t *>PyBytes_AS_STRING(values)
@@ -103,21 +111,23 @@ cdef inline bint _as_int64(object value, int64_t *result):
 
 def read_entities(documents, dict label_ids, object add_label, bint check):
     """The entities of a list of documents as (counts, start, end, label, discontinuous,
-    without_surface, unannotated).
+    without_surface, unannotated, lenient).
 
     check: also whether each entity is within the text and matches its surface form (in the
     attribute `text`); entities have no fragments then. False if one does not, None if a value is
-    unusual. unannotated: the number of documents whose entities are None.
+    unusual. unannotated: the number of documents whose entities are None. lenient: the number of
+    entities that have alternatives or are optional.
     Reference: `batch._read_entity_arrays`, `jsonl_stream.check_entities`.
     """
     cdef Py_ssize_t total = 0, row = 0, length = 0, n, k, without_surface = 0, unannotated = 0
     cdef Py_ssize_t at_label = 0, at_start = 0, at_end = 0, at_text = 0, at_fragments = 0
+    cdef Py_ssize_t at_alternatives = 0, at_optional = 0, lenient = 0
     cdef int64_t *starts
     cdef int64_t *ends
     cdef int64_t *labels
     cdef PyObject *code
     cdef object kind = None, text = None
-    cdef tuple items
+    cdef tuple items, nothing = ()
     counts = []
     every = []
     for document in documents:
@@ -159,6 +169,8 @@ def read_entities(documents, dict label_ids, object add_label, bint check):
                 at_end = _field_offset(kind, "end")
                 at_text = _field_offset(kind, "text")
                 at_fragments = _field_offset(kind, "fragments")
+                at_alternatives = _field_offset(kind, "alternatives")
+                at_optional = _field_offset(kind, "optional")
                 if not (at_label and at_start and at_end) or (check and not at_text):
                     return None
                 if not at_fragments and getattr(kind, "fragments", None) != ():
@@ -187,11 +199,22 @@ def read_entities(documents, dict label_ids, object add_label, bint check):
                     return False
                 elif PyUnicode_Tailmatch(text, surface, starts[row], ends[row], -1) != 1:
                     return False
-            if at_fragments and _field(entity, at_fragments):
+            if at_fragments and _is_set(entity, at_fragments, nothing):
                 discontinuous.append((row, entity))
+            if at_optional and (
+                _is_set(entity, at_optional, False) or _is_set(entity, at_alternatives, nothing)
+            ):
+                lenient += 1
             row += 1
     return (
-        counts, start_bytes, end_bytes, label_bytes, discontinuous, without_surface, unannotated
+        counts,
+        start_bytes,
+        end_bytes,
+        label_bytes,
+        discontinuous,
+        without_surface,
+        unannotated,
+        lenient,
     )
 
 

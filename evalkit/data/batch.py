@@ -102,6 +102,15 @@ class DocumentBatch(list[Any]):
         return all(_are_all_none(self, layer) for layer in ("events", "attributions", "relations"))
 
     @cached_property
+    def has_lenient_entities(self) -> bool:
+        """Whether an entity has alternatives or is optional."""
+        if self.contiguous_only:
+            return False
+        if core is not None and self.entities and "has_lenient_entities" in self.__dict__:
+            return bool(self.__dict__["has_lenient_entities"])  # found when they were read
+        return any(map(is_lenient, self))
+
+    @cached_property
     def has_unannotated(self) -> bool:
         """Whether the entities of a document are not annotated."""
         return any(document.entities is None for document in self)
@@ -120,10 +129,16 @@ class DocumentBatch(list[Any]):
         if core is not None:
             read = core.read_entities(self, LABEL_IDS, label_id, False)
             if read is not None:
-                *arrays, _, unannotated = read
+                *arrays, _, unannotated, lenient = read
                 self.has_unannotated = unannotated > 0
+                self.has_lenient_entities = lenient > 0
                 return EntityArrays(*arrays)
         return _read_entity_arrays(self)
+
+
+def is_lenient(document: Any) -> bool:
+    """Whether an entity of a document has alternatives or is optional."""
+    return any(entity.alternatives or entity.optional for entity in document.entities or ())
 
 
 class DocumentRef(NamedTuple):

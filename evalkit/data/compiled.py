@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 
 # A module that was built from another version of the source has other functions.
-INTERFACE = 7
+INTERFACE = 8
 
 
 def load_core() -> ModuleType | None:

@@ -29,6 +29,12 @@ from evalkit.data.field_checks import (
     require_type,
     validate_offsets,
 )
+from evalkit.data.gold_alternatives import (
+    NO_ALTERNATIVES,
+    check_alternatives,
+    check_optional,
+    coerce_alternatives,
+)
 from evalkit.data.reference_checks import check_references
 from evalkit.errors import (
     DocumentError,
@@ -83,7 +89,11 @@ class Span(Annotation, frozen=True, gc=False):
 
 
 class Entity(Annotation, frozen=True, gc=False):
-    """A name or another mention, such as a PERSON."""
+    """A name or another mention, such as a PERSON.
+
+    Of gold only: `alternatives`, other spans (Span) or labels (Entity) that are as right as this
+    one; `optional`, whether the entity counts neither as found nor as missed.
+    """
 
     label: str
     start: int
@@ -92,6 +102,8 @@ class Entity(Annotation, frozen=True, gc=False):
     fragments: Fragments = ()
     score: float | None = None
     attributes: Attributes | None = None
+    alternatives: tuple[Any, ...] = NO_ALTERNATIVES  # Span | Entity
+    optional: bool = False
 
     def __post_init__(self) -> None:
         # Most entities are valid without conversion. One test of all fields takes half the time of
@@ -106,11 +118,15 @@ class Entity(Annotation, frozen=True, gc=False):
             and label.isascii()
             and self.score is None
             and not self.fragments
+            and self.alternatives is NO_ALTERNATIVES
+            and self.optional is False
         ):
             return
         validate_offsets(self)
         check_label("label", label, self)
         check_score(self)
+        check_optional(self)
+        coerce_alternatives(self, Span)
 
 
 class Argument(Annotation, frozen=True, gc=False):
@@ -300,6 +316,7 @@ class Document(Annotation, frozen=True):
                 raise DocumentError(
                     problem, layer=name, index=index, field=f"{field}.end" if field else "end"
                 )
+        check_alternatives(self.entities or ())
         if (
             self.events
             or self.attributions
@@ -343,7 +360,7 @@ def _has_valid_entities_only(document: Document) -> bool:
         return False
     length = len(text)
     for entity in entities or ():
-        if type(entity) is not Entity or entity.end > length or entity.id:
+        if type(entity) is not Entity or entity.end > length or entity.id or entity.alternatives:
             return False
     return True
 
@@ -352,6 +369,9 @@ def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
     """Yields every span of a document as (layer, index, field, span), zones last."""
     for index, entity in enumerate(document.entities or ()):
         yield "entities", index, "", entity
+        if entity.alternatives:
+            for n, alternative in enumerate(entity.alternatives):
+                yield "entities", index, f"alternatives[{n}]", alternative
     for index, event in enumerate(document.events or ()):
         if event.trigger is not None:
             yield "events", index, "trigger", event.trigger

@@ -12,6 +12,7 @@ from html import escape
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from evalkit.data.gold_alternatives import GoldMarks
 from evalkit.errors import escape_controls, quoted_repr, shorten
 
 MAX_CHARACTERS = 20_000  # shown of a text: longer ones make a notebook slow
@@ -73,7 +74,8 @@ def count_labels(documents: Iterable[Any]) -> dict[str, Counter[str]]:
 
 def describe_contents(documents: Sequence[Any]) -> list[str]:
     """A line for each layer with annotations: the number of each label, the most frequent first;
-    and one with the number of events without a trigger, if there are any.
+    one with the number of events without a trigger, and one for alternatives, optional entities
+    and ignore regions, if there are any.
     """
     lines = []
     for layer, counts in count_labels(documents).items():
@@ -90,6 +92,11 @@ def describe_contents(documents: Sequence[Any]) -> list[str]:
     if without_trigger:
         count = f"{without_trigger:,} {_noun('events', without_trigger)}"
         lines.append(f"without a trigger, not scored in triggers and realis: {count}")
+    marks = GoldMarks()
+    for document in documents:
+        marks.add(document)
+    if description := marks.describe():
+        lines.append(f"gold accepts: {description}")
     return lines
 
 

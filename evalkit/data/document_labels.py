@@ -13,8 +13,10 @@ from evalkit.data.document import (
     Entity,
     Event,
     Relation,
+    Span,
     remove_references,
 )
+from evalkit.data.gold_alternatives import drop_equal_alternatives
 from evalkit.data.schema import LabelMap
 
 EVENT_LAYERS = {"triggers", "arguments", "realis"}  # layers whose label maps change events
@@ -25,11 +27,12 @@ def map_document_labels(document: Document, maps: Mapping[str, LabelMap]) -> Doc
 
     maps: label maps keyed by layer. Annotations whose label is mapped to None are dropped: an event
     with its arguments, an argument of a relation with the relation; arguments of events that refer
-    to a dropped annotation lose their `ref`.
+    to a dropped annotation lose their `ref`. Alternatives of entities whose label is dropped, or
+    that become equal to another entity or alternative, are removed.
     """
     entities, events, relations = document.entities, document.events, document.relations
     if entities is not None and "entities" in maps:
-        entities = tuple(_map_entities(entities, maps["entities"]))
+        entities = _map_entities(entities, maps["entities"])
     if events is not None and maps.keys() & EVENT_LAYERS:
         events = tuple(_map_events(events, maps))
     dropped_ids = _annotation_ids(document.entities, document.events)
@@ -41,13 +44,31 @@ def map_document_labels(document: Document, maps: Mapping[str, LabelMap]) -> Doc
     return replace(document, entities=entities, events=events, relations=relations)
 
 
-def _map_entities(entities: Iterable[Entity], label_map: LabelMap) -> list[Entity]:
+def _map_entities(entities: Iterable[Entity], label_map: LabelMap) -> tuple[Entity, ...]:
     kept = []
     for entity in entities:
         label = label_map.get(entity.label, entity.label)
         if label is not None:
-            kept.append(replace(entity, label=label))
-    return kept
+            alternatives = map_alternatives(entity, label_map)
+            kept.append(replace(entity, label=label, alternatives=alternatives))
+    return drop_equal_alternatives(kept)
+
+
+def map_alternatives(entity: Entity, label_map: LabelMap) -> tuple[Span | Entity, ...]:
+    """The alternatives of an entity with their labels renamed; without those whose label is
+    dropped.
+    """
+    if not entity.alternatives:
+        return ()
+    kept = []
+    for alternative in entity.alternatives:
+        if isinstance(alternative, Span):
+            kept.append(alternative)
+            continue
+        label = label_map.get(alternative.label, alternative.label)
+        if label is not None:
+            kept.append(replace(alternative, label=label))
+    return tuple(kept)
 
 
 def _map_events(events: Iterable[Event], maps: Mapping[str, LabelMap]) -> list[Event]:

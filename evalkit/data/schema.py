@@ -35,6 +35,7 @@ from evalkit.data.document import (
     iter_spans,
     span_fragments,
 )
+from evalkit.data.gold_alternatives import IGNORE, label_of
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.text import sentence_index_at, sentences, tokens
 from evalkit.errors import DocumentError, LoadError, UnknownNameError, escape_controls, quoted_repr
@@ -241,6 +242,11 @@ def _unknown_names(document: Document, schema: Schema) -> Iterator[DocumentError
 
     for index, entity in enumerate(document.entities or ()):
         yield from unknown("label", entity.label, schema.labels, "entities", index, "label")
+        for n, alternative in enumerate(entity.alternatives):
+            label = label_of(alternative, entity)
+            yield from unknown(
+                "label", label, schema.labels, "entities", index, f"alternatives[{n}].label"
+            )
     for index, event in enumerate(document.events or ()):
         yield from unknown("event type", event.label, schema.events, "events", index, "label")
         yield from unknown("realis", event.realis, schema.realis, "events", index, "realis")
@@ -280,6 +286,8 @@ def _errors_in_zones(document: Document, schema: Schema) -> Iterator[DocumentErr
     """Annotations in zones where their layer is not annotated, and zones unknown to the schema."""
     closed: dict[str, list[tuple[int, int, str]]] = {layer: [] for layer in LAYERS}
     for index, zone in enumerate(document.zones):
+        if zone.label == IGNORE:
+            continue
         if schema.zones and zone.label not in schema.zones:
             yield DocumentError(
                 str(UnknownNameError("zone", zone.label, schema.zones)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
 from evalkit.data.document import Document
+from evalkit.data.gold_alternatives import IGNORE
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
 from evalkit.formats.quoted_entities import WITHOUT_OFFSETS
@@ -24,7 +25,8 @@ class AnnotatedLayers:
     layer to the first document, in order of ids, whose prediction lacks it while gold has it.
     unplaced_reasons: a reason to the number of predicted items without offsets. edges: entities of
     each side with white space or punctuation at an edge. has_prediction_meta: whether a prediction
-    has meta, without which no annotation is ambiguous.
+    has meta, without which no annotation is ambiguous. unused_alternatives, unused_optional: of
+    predicted entities, where they mean nothing.
     """
 
     documents: int = 0
@@ -36,6 +38,8 @@ class AnnotatedLayers:
     zones: set[str] = field(default_factory=set)
     has_failures: bool = False
     has_prediction_meta: bool = False
+    unused_alternatives: int = 0
+    unused_optional: int = 0
     unplaced_reasons: dict[str, int] = field(default_factory=dict)
     edges: dict[str, SpanEdges] = field(
         default_factory=lambda: {"gold": SpanEdges(), "predicted": SpanEdges()}
@@ -53,6 +57,9 @@ class AnnotatedLayers:
             for document in pairs.predicted:
                 if document.failure is not None or document.unplaced:
                     self._add_failure_and_unplaced(document)
+        if pairs.predicted.has_lenient_entities:
+            for document in pairs.predicted:
+                self._add_unused_marks(document)
         if pairs.gold.has_failures or pairs.gold.has_unplaced or pairs.gold.has_zones:
             self._add_zones(pairs.gold)
         entities_only = pairs.gold.has_entities_only and pairs.predicted.has_entities_only
@@ -63,13 +70,27 @@ class AnnotatedLayers:
         for layer in ("entities",) if entities_only else DOCUMENT_LAYERS:
             self._add_layer(layer, pairs)
 
+    def _add_unused_marks(self, document: Any) -> None:
+        """Count what only gold accepts, in a prediction."""
+        for entity in document.entities or ():
+            self.unused_alternatives += len(entity.alternatives)
+            self.unused_optional += entity.optional
+
+    def unused_marks(self) -> dict[str, int]:
+        """What predictions have and only gold may use: names and counts."""
+        counts = {
+            "alternatives of predicted entities": self.unused_alternatives,
+            "optional marks of predicted entities": self.unused_optional,
+        }
+        return {name: count for name, count in counts.items() if count}
+
     def _add_zones(self, gold: Sequence[Any]) -> None:
         """Add the zones of gold. Raises InputError for a failure or unplaced items."""
         for document in gold:
             if document.failure is not None or document.unplaced:
                 raise InputError(_invalid_gold(document))
             if document.zones:
-                self.zones.update(zone.label for zone in document.zones)
+                self.zones.update(zone.label for zone in document.zones if zone.label != IGNORE)
 
     def _add_layer(self, layer: str, pairs: DocumentPairs) -> None:
         get_layer = attrgetter(layer)

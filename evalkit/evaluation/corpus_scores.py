@@ -44,6 +44,7 @@ SCORE_OPTIONS = (
     "normalization",
     "match_texts",
     "nil",
+    "plain_gold",
     "jobs",
     "backend",
     "run_dir",
@@ -121,6 +122,7 @@ def score(
     normalization: str | None = None,
     match_texts: bool = True,
     nil: str | None = None,
+    plain_gold: bool = False,
     jobs: int = 1,
     backend: str | None = None,
     run_dir: str | Path | None = None,
@@ -152,6 +154,7 @@ def score(
       another text than gold's, such as a transcript, are compared by their strings.
     - `nil`: how `links` compares NIL, which is None or an id that begins with "NIL": as a "string"
       like any other id (default), or as "one" value.
+    - `plain_gold`: whether to ignore alternatives, optional items and ignore regions of gold.
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
@@ -175,6 +178,7 @@ def score(
         normalization=normalization,
         match_texts=match_texts,
         nil=nil,
+        plain_gold=plain_gold,
     )
     if are_sharded(gold, predicted):
         from evalkit.evaluation.sharded_inputs import find_shards

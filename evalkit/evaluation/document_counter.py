@@ -18,10 +18,16 @@ from evalkit.errors import LoadError, escape_controls
 from evalkit.evaluation.annotated_layers import AnnotatedLayers
 from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled, path_of
 from evalkit.evaluation.layer_counts import LayerCounts
+from evalkit.evaluation.lenient_documents import split_lenient
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import format_module
-from evalkit.results.metadata import CorpusInfo, ResultMetadata, sort_by_count
+from evalkit.results.metadata import (
+    ConversionCounts,
+    CorpusInfo,
+    ResultMetadata,
+    sort_by_count,
+)
 from evalkit.results.result import Result
 from evalkit.scoring.count_table import (
     LabelCodes,
@@ -33,6 +39,7 @@ from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
 from evalkit.scoring.layers import Layer, get_layer
+from evalkit.scoring.lenient_gold import LenientBlock, find_kinds
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
 from evalkit.stats.intervals import Resampling
@@ -94,6 +101,9 @@ class DocumentCounter:
         self._layers: dict[str, LayerCounts] = {}
         for metric in task.metrics():
             self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
+        self._lenient_layers: list[str] = []
+        if not task.options.plain_gold:
+            self._lenient_layers = [n for n in self._layers if get_layer(n).has_lenient_gold]
         self._annotated = AnnotatedLayers()
         self._digest = DigestBuilder(task.digest_layers())
         self._declare_labels()
@@ -142,6 +152,7 @@ class DocumentCounter:
         """
         inputs = self._task.inputs
         builders = {name: self._builder(name) for name in self._layers}
+        lenient_builders = {name: self._builder(name) for name in self._lenient_layers}
         with gc_disabled():
             for pairs in inputs.iter_batches():
                 self._annotated.add(pairs)
@@ -150,14 +161,25 @@ class DocumentCounter:
                     # only if a signature is asked for.
                     self._digest.add(pairs.gold)
                 scored_pairs = drop_failed_annotations(pairs)
+                split = None
+                if lenient_builders and (pairs.gold.has_lenient_entities or pairs.gold.has_zones):
+                    split = split_lenient(scored_pairs)
                 for name in self._layers:
-                    if self._count_whole_documents(name, scored_pairs):
+                    rest = scored_pairs
+                    if split is not None and name in lenient_builders:
+                        rest = split.plain
+                        if add_annotated(lenient_builders[name], split.lenient) >= BLOCK_DOCUMENTS:
+                            self._count_lenient_block(name, lenient_builders[name])
+                            lenient_builders[name] = self._builder(name)
+                    if not rest.gold or self._count_whole_documents(name, rest):
                         continue
-                    if add_annotated(builders[name], scored_pairs) >= BLOCK_DOCUMENTS:
+                    if add_annotated(builders[name], rest) >= BLOCK_DOCUMENTS:
                         self._count_block(name, builders[name])
                         builders[name] = self._builder(name)
             for name, builder in builders.items():
                 self._count_block(name, builder)
+            for name, builder in lenient_builders.items():
+                self._count_lenient_block(name, builder)
         metadata = self._metadata()
         return Result(
             counts=[self._counts(metric) for metric in self._scored_metrics(metadata)],
@@ -184,6 +206,12 @@ class DocumentCounter:
         if len(builder):
             block = build_block(builder, self._task.inputs)
             self._layers[name].add_block(block, len(builder), muc=self._with_muc)
+
+    def _count_lenient_block(self, name: str, builder: BlockBuilder) -> None:
+        if len(builder):
+            block = build_lenient_block(builder, self._task.inputs)
+            kinds = set().union(*map(find_kinds, builder.documents[0]))
+            self._layers[name].add_lenient_block(block, kinds, len(builder), muc=self._with_muc)
 
     def _count_whole_documents(self, name: str, pairs: DocumentPairs) -> bool:
         """Count a batch of documents with contiguous entities and no zones under all schemes at
@@ -240,6 +268,9 @@ class DocumentCounter:
             "missing": inputs.missing,
             **resampling.signature_fields(),
         }
+        gold_field = layer.gold_field(metric)
+        if gold_field:
+            fields["gold"] = gold_field
         if get_layer(metric.layer).has_links:
             fields["nil"] = self._task.options.nil or "string"
         if get_layer(metric.layer).compares_strings:
@@ -254,6 +285,16 @@ class DocumentCounter:
             name: escape_controls(" ".join(value.replace("|", "/").split()))
             for name, value in fields.items()
         }
+
+    def _conversion(self) -> ConversionCounts:
+        """What the readers of both sides dropped, and what predictions have that only gold may."""
+        conversion = self._task.inputs.conversion
+        unused = self._annotated.unused_marks()
+        if not unused:
+            return conversion
+        predicted = conversion.get("predicted", {})
+        dropped = {**predicted.get("dropped", {}), **unused}
+        return {**conversion, "predicted": {**predicted, "dropped": dropped}}
 
     def _metadata(self) -> ResultMetadata:
         inputs, mapping, annotated = (
@@ -276,19 +317,45 @@ class DocumentCounter:
             missing_documents=inputs.missing_count,
             unmapped_labels=mapping.unmapped_labels(),
             unused_labels=mapping.unused_labels(self._layers),
-            conversion=inputs.conversion,
+            conversion=self._conversion(),
             span_edges=annotated.edges,
+            plain_differences={
+                metric: difference
+                for layer in self._layers.values()
+                for metric, difference in layer.differences.items()
+            },
         )
 
 
 def iter_item_pairs(task: ScoringTask, metric: Metric) -> Iterator[ItemPair]:
     """The matched items of a metric, in the order of the text. Goes through all documents again."""
     labels = Vocabulary()
-    for pairs in task.inputs.iter_batches():
-        builder = make_block_builder(task, metric.layer, labels, keep_documents=True)
-        if add_annotated(builder, drop_failed_annotations(pairs)):
-            block = build_block(builder, task.inputs)
-            yield from pairs_of(block, metric, builder.documents, labels)
+    is_lenient = get_layer(metric.layer).has_lenient_gold and not task.options.plain_gold
+    for pairs in map(drop_failed_annotations, task.inputs.iter_batches()):
+        split = split_lenient(pairs) if is_lenient else None
+        if split is None:
+            yield from _pairs_of_documents(task, metric, pairs, labels)
+            continue
+        position = {id: n for n, id in enumerate(pairs.gold.ids)}
+        found = [
+            *_pairs_of_documents(task, metric, split.plain, labels),
+            *_pairs_of_documents(task, metric, split.lenient, labels, is_lenient=True),
+        ]
+        yield from sorted(found, key=lambda pair: position[pair.document])
+
+
+def _pairs_of_documents(
+    task: ScoringTask,
+    metric: Metric,
+    pairs: DocumentPairs,
+    labels: Vocabulary,
+    *,
+    is_lenient: bool = False,
+) -> Iterator[ItemPair]:
+    builder = make_block_builder(task, metric.layer, labels, keep_documents=True)
+    if pairs.gold and add_annotated(builder, pairs):
+        build = build_lenient_block if is_lenient else build_block
+        yield from pairs_of(build(builder, task.inputs), metric, builder.documents, labels)
 
 
 def make_block_builder(
@@ -329,6 +396,12 @@ def build_block(builder: BlockBuilder, inputs: EvaluationInputs) -> Block:
     if block.gold.set_aside["gold_copies"]:
         raise LoadError(list(_iter_duplicates(builder, inputs)))
     return block
+
+
+def build_lenient_block(builder: BlockBuilder, inputs: EvaluationInputs) -> LenientBlock:
+    """The block of documents whose gold is not plain. Raises LoadError for duplicates in gold."""
+    block = build_block(builder, inputs)
+    return LenientBlock.create(block, builder.documents[0], builder.maps[0])
 
 
 def _iter_duplicates(builder: BlockBuilder, inputs: EvaluationInputs) -> Iterator[str]:

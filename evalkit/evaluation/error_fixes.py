@@ -94,6 +94,8 @@ def fix_errors(
       entities.
     - `labels`, `label_map`, `zones`, `missing`: see `score`. What these set aside is not changed.
 
+    Alternatives, optional items and ignore regions of gold are ignored.
+
     Scoring the result with the same options shows what the errors cost. Raises UnknownNameError for
     an unknown kind, and InputError as `score` does.
     """
@@ -106,7 +108,12 @@ def fix_errors(
     else:
         metrics = METRICS_OF_FAMILY[family]
     options = ScoreOptions.create(
-        metrics, labels=labels, label_map=label_map, zones=zones, missing=missing
+        metrics,
+        labels=labels,
+        label_map=label_map,
+        zones=zones,
+        missing=missing,
+        plain_gold=True,
     )
     inputs = EvaluationInputs(
         name=gold_corpus.name,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from evalkit.data.batch import Vocabulary
+from evalkit.results.metadata import PlainDifference
+from evalkit.scoring.block_side import merge_set_aside
 from evalkit.scoring.accuracy import measure_accuracy
 from evalkit.scoring.cells import MetricCells, merge_cells
 from evalkit.scoring.columns import Cells, Ints
@@ -21,8 +23,9 @@ from evalkit.scoring.count_table import (
 )
 from evalkit.scoring.counting import Block
 from evalkit.scoring.counts import Accuracy
+from evalkit.scoring.lenient_gold import KINDS, LenientBlock, is_lenient_scheme
 from evalkit.scoring.metrics import Metric
-from evalkit.scoring.zones import CountUnit, iter_document_units
+from evalkit.scoring.zones import CountUnit, SegmentLayout, iter_document_units
 
 # What no item of a document without zones and unplaced items is set aside for.
 NOT_SET_ASIDE = (
@@ -42,9 +45,9 @@ class LayerCounts:
     units: the units of all blocks, in order. cells: a metric to the cells of each block. tables:
     the counts of documents that were counted under all schemes at once. set_aside: a metric to the
     number of items set aside for each reason. accuracies: those of the metrics that have one.
-    documents: those that gold annotates in the layer.
-    resampling_unit_count: sampling units. What is computed on first use is so after all documents
-    were counted.
+    documents: those that gold annotates in the layer. resampling_unit_count: sampling units. kinds:
+    what gold accepts; see `lenient_gold.KINDS`. differences: a metric to what its sums change by if
+    gold is plain. What is computed on first use is so after all documents were counted.
     """
 
     metrics: list[Metric]
@@ -56,6 +59,14 @@ class LayerCounts:
     accuracies: dict[str, Accuracy] = field(default_factory=dict)
     documents: int = 0
     resampling_unit_count: int = 0
+    kinds: set[str] = field(default_factory=set)
+    differences: dict[str, PlainDifference] = field(default_factory=dict)
+
+    def gold_field(self, metric: Metric) -> str:
+        """The field `gold` of the signature of a metric: what gold accepts; "" if it is plain."""
+        if not self.kinds or not is_lenient_scheme(metric.scheme):
+            return ""
+        return "+".join(kind for kind in KINDS if kind in self.kinds)
 
     @property
     def schemes(self) -> set[str]:
@@ -66,19 +77,40 @@ class LayerCounts:
         """Add the counts of a block of so many documents."""
         for metric in self.metrics:
             cells = block.count_cells(metric.scheme, wrong=muc)
-            cells[0] += len(self.units)
-            self.cells.setdefault(str(metric), []).append(cells)
             projected = block.for_scheme(metric.scheme)
+            set_aside = merge_set_aside(projected.gold, projected.predicted)
+            self._add_cells(metric, cells, set_aside)
             if metric.has_accuracy:
                 accuracy = self.accuracies.get(str(metric), Accuracy(0, 0))
                 self.accuracies[str(metric)] = accuracy.add(measure_accuracy(projected))
-            counts = self.set_aside.setdefault(str(metric), {})
-            for side in (projected.gold, projected.predicted):
-                for reason, count in side.set_aside.items():
-                    counts[reason] = counts.get(reason, 0) + count
-        self.units += block.layout.units
+        self._add_units(block.layout, documents)
+
+    def add_lenient_block(
+        self, block: LenientBlock, kinds: Iterable[str], documents: int, *, muc: bool
+    ) -> None:
+        """Add the counts of a block of so many documents whose gold has alternatives, optional
+        items or ignore regions (kinds).
+        """
+        self.kinds.update(kinds)
+        for metric in self.metrics:
+            counted = block.count(metric.scheme, wrong=muc)
+            self._add_cells(metric, counted.cells, counted.set_aside)
+            if counted.difference is not None:
+                difference = self.differences.setdefault(str(metric), PlainDifference())
+                difference.add(*counted.difference)
+        self._add_units(block.layout, documents)
+
+    def _add_cells(self, metric: Metric, cells: Cells, set_aside: Mapping[str, int]) -> None:
+        cells[0] += len(self.units)
+        self.cells.setdefault(str(metric), []).append(cells)
+        counts = self.set_aside.setdefault(str(metric), {})
+        for reason, count in set_aside.items():
+            counts[reason] = counts.get(reason, 0) + count
+
+    def _add_units(self, layout: SegmentLayout, documents: int) -> None:
+        self.units += layout.units
         self.documents += documents
-        self.resampling_unit_count += block.layout.resampling_unit_count()
+        self.resampling_unit_count += layout.resampling_unit_count()
 
     def add_table(self, ids: Sequence[str], counted: TableRows) -> None:
         """Add the counts of documents that are a unit each."""

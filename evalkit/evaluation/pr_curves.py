@@ -12,7 +12,7 @@ threshold is the one with the largest F1; of several, the highest.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ from evalkit.errors import (
 )
 from evalkit.evaluation.corpus_scores import score
 from evalkit.files import replace_file
+from evalkit.results.lenient_report import PLAIN_GOLD
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
     RENDERERS,
@@ -44,6 +45,7 @@ from evalkit.results.tables import (
     to_html_fragment,
 )
 from evalkit.scoring.layers import get_layer
+from evalkit.scoring.lenient_gold import find_kinds
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import Item, ItemPair
 
@@ -256,7 +258,9 @@ def curves(
             f"{parsed}: whether cues match depends on the other predictions; use"
             " attributions/strict"
         )
-    scores = score(gold, sort_by_score(predicted), [parsed], boot=0, **options)
+    # With alternatives, too, a match would depend on the other predictions.
+    ranked = sort_by_score(predicted)
+    scores = score(gold, ranked, [parsed], boot=0, plain_gold=True, **options)
     pairs = scores.pairs(parsed)
     for pair in pairs:
         if pair.predicted is not None and pair.predicted.score is None and pair.kind != "unplaced":
@@ -276,8 +280,16 @@ def curves(
         gold.name,
         (*curves_by_label, _curve(None, pairs)),
         scores.metadata.failures,
-        tuple(scores.label_warnings(command_line=True)),
+        (*_warn_of_plain_gold(gold, parsed), *scores.label_warnings(command_line=True)),
     )
+
+
+def _warn_of_plain_gold(gold: Corpus, metric: Metric) -> Iterator[str]:
+    """A warning if gold has alternatives, optional items or ignore regions in a layer where they
+    apply.
+    """
+    if get_layer(metric.layer).has_lenient_gold and any(map(find_kinds, gold)):
+        yield f"{PLAIN_GOLD} in curves"
 
 
 def sort_by_score(predicted: Corpus) -> Corpus:

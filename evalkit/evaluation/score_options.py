@@ -53,6 +53,7 @@ class ScoreOptions:
     normalization: str | None = None
     match_texts: bool = True
     nil: str | None = None
+    plain_gold: bool = False
 
     @classmethod
     def create(
@@ -70,6 +71,7 @@ class ScoreOptions:
         normalization: str | None = None,
         match_texts: bool = True,
         nil: str | None = None,
+        plain_gold: bool = False,
     ) -> ScoreOptions:
         """The options as `score` takes them.
 
@@ -124,6 +126,7 @@ class ScoreOptions:
             normalization,
             match_texts,
             nil,
+            bool(plain_gold),
         )
 
     def resolve_labels(self, schema: Schema | None) -> LabelMapping:
@@ -151,6 +154,7 @@ class ScoreOptions:
             normalization=self.normalization or UNSET,
             match_texts=UNSET if self.match_texts else False,
             nil=self.nil or UNSET,
+            plain_gold=self.plain_gold or UNSET,
         )
 
 

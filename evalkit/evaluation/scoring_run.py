@@ -56,6 +56,7 @@ class ScoringRun:
         self._layers = LayerPresence()
         self._digests: CorpusDigests | None = None
         self.has_prediction_meta = False
+        self._is_lenient = False
 
     def count(self, jobs: int = 1, backend: str | None = None) -> Result:
         """The counts of all documents, by several workers where both sides are JSONL files in one
@@ -91,6 +92,7 @@ class ScoringRun:
         self._layers = result.metadata.layers
         self._digests = result.digests
         self.has_prediction_meta = counted.has_prediction_meta
+        self._is_lenient = bool(result.metadata.plain_differences)
         self._check(result, counted.zones)
         return result
 
@@ -213,7 +215,7 @@ class ScoringRun:
         from evalkit.analysis.features import training_surfaces
         from evalkit.evaluation.error_blocks import iter_error_blocks
 
-        self._check_documents(request.metric)
+        self._check_errors(request.metric)
         labels = Vocabulary()
         training = None
         if request.train is not None:
@@ -236,7 +238,7 @@ class ScoringRun:
         from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
         from evalkit.evaluation.error_blocks import iter_error_blocks
 
-        self._check_documents(Metric(layer))
+        self._check_errors(Metric(layer))
         labels = Vocabulary()
         collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
         for block in iter_error_blocks(self.task, layer, labels):
@@ -253,7 +255,7 @@ class ScoringRun:
         from evalkit.evaluation.error_blocks import iter_document_errors
 
         for layer in layers:
-            self._check_documents(Metric(layer))
+            self._check_errors(Metric(layer))
         return iter_document_errors(self.task, layers, ids)
 
     def measure_cascades(self, metric: Metric) -> list[CascadeGain]:
@@ -267,6 +269,16 @@ class ScoringRun:
         """Raise InputError for a layer that one side lacks, everywhere or in some documents."""
         self._check_layer(metric)
         self._layers.check_complete(get_layer(metric.layer).document_layer)
+
+    def _check_errors(self, metric: Metric) -> None:
+        """Raise InputError for a layer that one side lacks, or whose gold is not plain."""
+        self._check_documents(metric)
+        if get_layer(metric.layer).has_lenient_gold and self._is_lenient:
+            raise InputError(
+                f"{self.task.inputs.name}: errors of gold with alternatives, optional items or"
+                " ignore regions are not analyzed: score with"
+                f" {spell_option('plain_gold', True)}"
+            )
 
 
 def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> CountedDocuments:

@@ -49,6 +49,7 @@ def find_differences(
         normalization=options.normalization or None,
         match_texts=options.match_texts is not False,
         nil=options.nil or None,
+        plain_gold=bool(options.plain_gold),
     )
     one, two = (
         _without_names(json.loads(text))

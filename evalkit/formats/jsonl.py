@@ -35,6 +35,7 @@ from evalkit.data.document import (
     Zone,
     iter_spans,
 )
+from evalkit.data.gold_alternatives import AlternativeLine
 from evalkit.data.json_keys import check_duplicate_keys, has_all_strings
 from evalkit.errors import DocumentError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
@@ -64,9 +65,9 @@ def line_class(public: type[Any], *extra: tuple[Any, ...], **replaced: Any) -> t
     )
 
 
-def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
+def line_with_text(public: type[Any], **replaced: Any) -> type[Any]:
     """Like `line_class`, with the redundant field `text`, for annotations that are spans."""
-    line = line_class(public, *extra)
+    line = line_class(public, **replaced)
     return msgspec.defstruct(
         public.__name__,
         [("text", str | None, None)],
@@ -77,7 +78,7 @@ def line_with_text(public: type[Any], *extra: tuple[Any, ...]) -> type[Any]:
 
 
 SpanLine = line_with_text(Span)
-EntityLine = line_with_text(Entity)
+EntityLine = line_with_text(Entity, alternatives=tuple[AlternativeLine, ...])
 ArgumentLine = line_with_text(Argument)
 EventLine = line_class(Event, trigger=SpanLine | None, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
 AttributionLine = line_class(

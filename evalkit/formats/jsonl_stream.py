@@ -13,6 +13,7 @@ import msgspec
 
 from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, label_id, pack_int64
 from evalkit.data.compiled import core
+from evalkit.data.gold_alternatives import UNMARKED
 from evalkit.data.json_keys import count_quotes, has_all_strings, is_document_per_line
 from evalkit.errors import DocumentError, LoadError
 from evalkit.files import COMPRESSED_SUFFIXES, open_input
@@ -43,7 +44,7 @@ PlainEntityLine = msgspec.defstruct(
         ("end", int),
         ("text", str | None, None),
     ],
-    namespace={"id": None, "fragments": (), "score": None, "attributes": None},
+    namespace={"id": None, "fragments": (), "score": None, "attributes": None, **UNMARKED},
     forbid_unknown_fields=True,
     gc=False,
     omit_defaults=True,
@@ -339,7 +340,7 @@ def check_entities(chunk: DocumentBatch) -> bool:
         if read is False:
             return False
         if read is not None:
-            *arrays, chunk.without_surface, unannotated = read
+            *arrays, chunk.without_surface, unannotated, _ = read
             chunk.entities = EntityArrays(*arrays)
             chunk.contiguous_only = True
             chunk.has_unannotated = unannotated > 0
@@ -399,10 +400,10 @@ def _is_valid_plain(document: Any) -> bool:
         or document.zones
         or document.unplaced
         or not document.id
+        or any(entity.alternatives for entity in document.entities or ())
     ):
         return False
-    text = document.text
-    most = len(text)
+    text, most = document.text, len(document.text)
     for entity in document.entities or ():
         start, end, surface = entity.start, entity.end, entity.text
         is_inside = type(start) is type(end) is int and 0 <= start < end <= most

@@ -13,17 +13,22 @@ from evalkit.results.report_builder import ReportBuilder, format_interval, name_
 from evalkit.results.scores import Scores
 from evalkit.results.summary import signatures
 from evalkit.results.tables import DEFAULT_FORMAT
+from evalkit.scoring.lenient_gold import find_kinds
 
 PASSES = "annotations/passes"  # of a corpus folder: a folder for each independent pass
 
 
 def score_passes(folder: Path) -> list[Scores]:
     """The scores of each two annotation passes of a corpus folder, over all zones; none where there
-    are fewer than two passes.
+    are fewer than two passes. Neither pass is gold, so that alternatives, optional items and ignore
+    regions are ignored.
     """
     passes = sorted(path for path in (folder / PASSES).glob("*") if any(path.glob("*.jsonl")))
     loaded = [load_corpus(path) for path in passes]
-    return [score(one, other, zones="all", boot=0) for one, other in combinations(loaded, 2)]
+    return [
+        score(one, other, zones="all", boot=0, plain_gold=any(map(find_kinds, one)))
+        for one, other in combinations(loaded, 2)
+    ]
 
 
 def render_baseline(scores: Scores, command: str) -> str:
@@ -58,7 +63,10 @@ def render_agreement(pairs: Sequence[Scores], *, machine: bool) -> str:
     commands = []
     for scores in pairs:
         one, other = scores.metadata.corpus.name, scores.metadata.model
-        commands.append(code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} --zones all"))
+        options = (
+            "--zones all --plain-gold" if scores.metadata.options.plain_gold else "--zones all"
+        )
+        commands.append(code_span(f"evalkit score {PASSES}/{one} {PASSES}/{other} {options}"))
         passes = f"{escape_markdown(one)}, {escape_markdown(other)}"
         for metric in scores:
             if metric.endswith("/strict"):

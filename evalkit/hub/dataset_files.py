@@ -30,6 +30,7 @@ from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import write_atomically
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.filenames import safe_names
+from evalkit.formats.gold_marks import drop_gold_marks
 from evalkit.formats.hf import count_rounded_scores
 from evalkit.formats.hf_tables import table_rows
 from evalkit.formats.hf_withheld import digest
@@ -98,6 +99,7 @@ def build_dataset_folder(
     _write(folder, "LICENSE", license)
     if corpus.schema is not None:
         save_schema(corpus.schema, folder / "schema.json")
+    documents = list(drop_gold_marks(documents, conversion))
     count_rounded_scores(documents, conversion)
     _write_rows(folder, documents, with_text=with_text)
     if with_text:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from evalkit.data.document import Document
+from evalkit.data.gold_alternatives import GoldMarks
 from evalkit.data.schema import Schema
 from evalkit.results.document_stats import DocumentStats, TextCounter
 from evalkit.results.layer_stats import ANNOTATED_LAYERS, LayerCounter, LayerStats
@@ -29,7 +30,8 @@ class CorpusCounts:
 
     documents, characters: how many there are. failed_documents: those that a model could not
     process. document_stats: lengths, zones, languages. layers: by name. event_types,
-    attribution_types: each, and all of them; empty without any. corpus: the documents.
+    attribution_types: each, and all of them; empty without any. gold_marks: alternatives, optional
+    entities and ignore regions. corpus: the documents.
     """
 
     name: str
@@ -40,6 +42,7 @@ class CorpusCounts:
     document_stats: DocumentStats
     event_types: tuple[EventTypeStats, ...]
     attribution_types: tuple[AttributionTypeStats, ...]
+    gold_marks: GoldMarks
     corpus: Iterable[Document] = field(repr=False, compare=False)
 
 
@@ -50,8 +53,10 @@ def count_documents(
     counter = TextCounter()
     events, attributions = EventCounter(), AttributionCounter()
     layers = {layer: LayerCounter(layer) for layer in ANNOTATED_LAYERS}
+    marks = GoldMarks()
     for document in documents:
         counter.add(document)
+        marks.add(document)
         events.add(document)
         attributions.add(document)
         for layer in layers.values():
@@ -66,5 +71,6 @@ def count_documents(
         document_stats,
         events.finish(),
         attributions.finish(),
+        marks,
         documents,
     )

@@ -82,6 +82,7 @@ def _summarize(name: str, corpus: CorpusCounts, options: ExampleOptions) -> dict
         "failed_documents": corpus.failed_documents,
         "repeated_texts": documents.repeated_texts,
         "languages": documents.languages,
+        "gold_marks": vars(corpus.gold_marks),
         "per_document": {unit: each.as_dict() for unit, each in documents.lengths.items()},
         "zones": [
             {

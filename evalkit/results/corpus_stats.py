@@ -127,7 +127,9 @@ class CorpusStats(CorpusCounts):
         gold, answers = (
             each.path if isinstance(each, JsonlFile) else each for each in (self.corpus, other)
         )
-        counts = score(gold, answers, metric, units="documents", boot=0)[metric].counts
+        # Compared with itself, gold has no use for what it accepts beside itself.
+        scores = score(gold, answers, metric, units="documents", boot=0, plain_gold=not is_measured)
+        counts = scores[metric].counts
         credits = counts.credits_by_document()
         documents = counts.resampling_unit_count
         if is_measured:

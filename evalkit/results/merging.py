@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,12 @@ from evalkit.results.result import Result
 from evalkit.scoring.counts import Counts, merge_counts
 from evalkit.scoring.digest import DIGEST_RANGE, CorpusDigests
 from evalkit.scoring.layers import get_layer
+from evalkit.scoring.lenient_gold import KINDS
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.stats.intervals import Resampling, choose_units
 
-SHARD_FIELDS = ("docs", "corpus", "units")  # of a signature: differ between shards of one corpus
+# Of a signature: differ between shards of one corpus
+SHARD_FIELDS = ("docs", "corpus", "units", "gold")
 
 
 def merge_results(shards: Sequence[Result], names: Sequence[str] = ()) -> Result:
@@ -116,12 +118,12 @@ def _counts_of(shard: Result, metric: str, units: str) -> Counts | None:
 
 def _merge_counts(shards: Sequence[Counts], resampling: Resampling) -> Counts:
     first = shards[0]
-    for name in first.signature:
+    for name in dict.fromkeys(name for shard in shards for name in shard.signature):
         if name not in SHARD_FIELDS:
             values = [shard.signature.get(name) for shard in shards]
             _require_equal(f"{first.metric}, {name}", values)
     annotated = sum(int(shard.signature["docs"].partition("/")[0]) for shard in shards)
-    signature = dict(first.signature)
+    signature = _merge_gold_fields([shard.signature for shard in shards])
     signature["docs"] = f"{annotated}/{resampling.documents}"
     signature["units"] = resampling.units
     if "corpus" in signature:
@@ -132,6 +134,18 @@ def _merge_counts(shards: Sequence[Counts], resampling: Resampling) -> Counts:
         return counts
     not_annotated = resampling.documents - annotated
     return replace(counts, set_aside={**counts.set_aside, "documents_not_annotated": not_annotated})
+
+
+def _merge_gold_fields(signatures: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The first signature, with what the gold of any shard accepts; see `lenient_gold.KINDS`."""
+    kinds: set[str] = set()
+    for signature in signatures:
+        kinds.update(signature.get("gold", "").split("+"))
+    # The signature with the field has it in the right place.
+    merged = dict(next((each for each in signatures if "gold" in each), signatures[0]))
+    if "gold" in merged:
+        merged["gold"] = "+".join(kind for kind in KINDS if kind in kinds)
+    return merged
 
 
 def _merge_errors(shards: Sequence[Result], resampling: Resampling) -> dict[str, ErrorCounts]:

@@ -32,7 +32,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     zones, missing, units: of scores of documents only; normalization: of scores with surfaces only;
     match_texts: False where texts may differ, see `score`;
     nil: of scores with links only;
-    tagging, repair: of scores of tags only.
+    plain_gold: only if it is true; tagging, repair: of scores of tags only.
     """
 
     metrics: list[str] | None
@@ -44,6 +44,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     normalization: str | UnsetType = UNSET
     match_texts: bool | UnsetType = UNSET
     nil: str | UnsetType = UNSET
+    plain_gold: bool | UnsetType = UNSET
     tagging: str | UnsetType = UNSET
     repair: str | UnsetType = UNSET
 
@@ -89,6 +90,22 @@ class Ambiguity(msgspec.Struct):
     best: Annotated[float, msgspec.Meta(ge=0)]
 
 
+class PlainDifference(msgspec.Struct):
+    """What the sums of a metric change by if alternatives, optional items and ignore regions of
+    gold are ignored: gold and predicted items, and the doubled credit of the pairs.
+    """
+
+    gold: int = 0
+    predicted: int = 0
+    credit: int = 0
+
+    def add(self, gold: int, predicted: int, credit: int) -> None:
+        """Add the differences of other documents."""
+        self.gold += gold
+        self.predicted += predicted
+        self.credit += credit
+
+
 class GateResult(msgspec.Struct):
     """A gate of a result; see `gates`. value: what its rule is about; None where undefined."""
 
@@ -107,7 +124,8 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     labels that its label map does not name. unused_labels: labels that `labels` or `label_map` name
     and that occur nowhere. conversion: what the readers of both sides dropped, repaired and
     skipped. span_edges: entities with white space or punctuation at an edge. ambiguity: a metric to
-    what ambiguous quotes can change. gates: those that were checked; a merged result has none.
+    what ambiguous quotes can change. plain_differences: a metric to what plain gold changes; empty
+    if gold is plain. gates: those that were checked; a merged result has none.
     """
 
     name: str | None = None
@@ -125,6 +143,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     conversion: ConversionCounts = {}
     span_edges: dict[str, SpanEdges] = {}
     ambiguity: dict[str, Ambiguity] = {}
+    plain_differences: dict[str, PlainDifference] = {}
     gates: list[GateResult] = []
 
     @property
@@ -135,7 +154,14 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     def to_builtins(self) -> dict[str, Any]:
         """The metadata as JSON values, without optional keys that are empty."""
         data: dict[str, Any] = msgspec.to_builtins(self)
-        for key in ("name", "conversion", "span_edges", "ambiguity", "gates"):
+        for key in (
+            "name",
+            "conversion",
+            "span_edges",
+            "ambiguity",
+            "plain_differences",
+            "gates",
+        ):
             if not data[key]:
                 del data[key]
         return data
@@ -190,6 +216,7 @@ def merge_metadata(shards: Sequence[ResultMetadata]) -> ResultMetadata:
         conversion=_merge_conversions(shards),
         span_edges=_merge_span_edges(shards),
         ambiguity=_merge_ambiguity(shards),
+        plain_differences=_merge_plain_differences(shards),
     )
 
 
@@ -242,4 +269,13 @@ def _merge_ambiguity(shards: Sequence[ResultMetadata]) -> dict[str, Ambiguity]:
             sums.annotations += change.annotations
             sums.worst += change.worst
             sums.best += change.best
+    return total
+
+
+def _merge_plain_differences(shards: Sequence[ResultMetadata]) -> dict[str, PlainDifference]:
+    total: dict[str, PlainDifference] = {}
+    for shard in shards:
+        for metric, change in shard.plain_differences.items():
+            sums = total.setdefault(metric, PlainDifference())
+            sums.add(change.gold, change.predicted, change.credit)
     return total

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
+from evalkit.results.lenient_report import build_plain_row
+from evalkit.results.metadata import PlainDifference
 from evalkit.results.rows import Muc, Row, build_row
 from evalkit.results.summary import build_metric_report
 from evalkit.results.tables import RENDERERS, Report, to_html_fragment
@@ -127,12 +129,21 @@ class MetricScores:
     `.weighted`, `.signature`.
     """
 
-    def __init__(self, counts: Counts, resampling: Resampling, source: ScoringSource) -> None:
-        """Keep the counts. `source` computes what few users ask for."""
+    def __init__(
+        self,
+        counts: Counts,
+        resampling: Resampling,
+        source: ScoringSource,
+        plain_difference: PlainDifference | None = None,
+    ) -> None:
+        """Keep the counts. `source` computes what few users ask for. plain_difference: what plain
+        gold changes.
+        """
         self.counts = counts
         self.resampling = resampling
         self.metric = Metric.parse(counts.metric)
         self._source = source
+        self._plain_difference = plain_difference
         self._intervals = IntervalTable(counts, resampling)
 
     @property
@@ -162,6 +173,16 @@ class MetricScores:
     def micro(self) -> Row:
         """The sums over all labels."""
         return self._build_row(self.counts.totals.sum(axis=0), average="micro")
+
+    @property
+    def plain(self) -> Row | None:
+        """The micro average without alternatives, optional items and ignore regions of gold; None
+        if gold has none, or they were not used.
+        """
+        if self._plain_difference is None:
+            return None
+        totals = self.counts.totals.sum(axis=0)
+        return build_plain_row(self.metric, totals, self._plain_difference)
 
     @property
     def macro(self) -> Row:
@@ -286,6 +307,7 @@ class MetricScores:
             self.resampling,
             self.counts.resampling_unit_count,
             self.accuracy,
+            self.plain,
         )
 
     def _group_rows(self, group_of_unit: Sequence[str]) -> list[tuple[str, Row]]:

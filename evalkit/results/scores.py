@@ -67,7 +67,11 @@ class Scores:
         self.metadata = metadata
         self._source = source
         self._error_counts = dict(error_counts or {})
-        self._metrics = {each.metric: MetricScores(each, resampling, source) for each in counts}
+        differences = metadata.plain_differences
+        self._metrics = {
+            each.metric: MetricScores(each, resampling, source, differences.get(each.metric))
+            for each in counts
+        }
 
     @classmethod
     def from_result(cls, result: Result, source: ScoringSource | None = None) -> Scores:
@@ -422,4 +426,5 @@ def build_scores_report(scores: Scores, numbers: NumberFormat = DEFAULT_FORMAT) 
         scores.label_warnings(command_line=True),
         numbers,
         {str(each.metric): each.accuracy for each in metrics if each.accuracy is not None},
+        {str(each.metric): each.plain for each in metrics if each.plain is not None},
     )

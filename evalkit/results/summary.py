@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from evalkit.results.lenient_report import lenient_lines, plain_gold_lines
 from evalkit.results.metadata import (
     IN_ANOTHER_TEXT,
     ConversionCounts,
@@ -89,6 +90,7 @@ _REASONS = {
     "predicted_nil": "predicted links that are NIL",
     "gold_without_trigger": "gold events without a trigger",
     "predicted_without_trigger": "predicted events without a trigger",
+    "predicted_ignored": "predicted items in ignore regions",
     "gold_repaired": "invalid tags of gold, repaired as the signature says",
     "predicted_repaired": "invalid predicted tags, repaired as the signature says",
     "documents_not_annotated": "documents in which gold does not annotate this layer",
@@ -105,11 +107,13 @@ def build_report(
     label_warnings: Sequence[str] = (),
     numbers: NumberFormat = DEFAULT_FORMAT,
     accuracies: Mapping[str, Accuracy] | None = None,
+    plain_rows: Mapping[str, Row] | None = None,
 ) -> Report:
     """The report of a result.
 
     signatures_of: the fields of each metric's signature. unit_counts: the number of units of each
-    metric. label_warnings: further warnings. accuracies: of the metrics that have one.
+    metric. label_warnings: further warnings. accuracies: of the metrics that have one. plain_rows:
+    the micro averages over plain gold, of metrics where gold is not plain.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
     builder = ReportBuilder(resampling, numbers, accuracies)
@@ -118,12 +122,15 @@ def build_report(
         *warning_lines(metadata, label_warnings),
         *assumption_lines(signatures_of.values(), resampling),
     )
+    micro = {metric: _average_row(rows, metric, "micro") for metric in metrics}
     foot = (
+        *plain_gold_lines(metadata),
+        *lenient_lines(plain_rows or {}, micro, set_aside, numbers),
         *set_aside_lines(set_aside),
         *(unplaced_lines(metadata) if _has_unplaced(set_aside) else ()),
         *_other_text_lines(metadata),
         *_ambiguity_lines(builder, rows, metadata),
-        *builder.interval_lines(unit_counts, [_average_row(rows, m, "micro") for m in metrics]),
+        *builder.interval_lines(unit_counts, list(micro.values())),
         *builder.single_document_lines(signatures_of),
         *signatures(signatures_of),
     )
@@ -138,14 +145,20 @@ def build_metric_report(
     resampling: Resampling,
     unit_count: int,
     accuracy: Accuracy | None = None,
+    plain_row: Row | None = None,
 ) -> Report:
-    """The table of one metric and its footnotes, without heading and warnings."""
+    """The table of one metric and its footnotes, without heading and warnings. plain_row: the micro
+    average over plain gold, where gold is not plain.
+    """
     metric = rows[0].metric
     accuracies = {} if accuracy is None else {metric: accuracy}
     builder = ReportBuilder(resampling, DEFAULT_FORMAT, accuracies)
+    plain_rows = {} if plain_row is None else {metric: plain_row}
+    micro = {metric: _average_row(rows, metric, "micro")}
     foot = (
+        *lenient_lines(plain_rows, micro, {metric: set_aside}, DEFAULT_FORMAT),
         *set_aside_lines({metric: set_aside}),
-        *builder.interval_lines({metric: unit_count}, [_average_row(rows, metric, "micro")]),
+        *builder.interval_lines({metric: unit_count}, list(micro.values())),
         *builder.single_document_lines({metric: signature_fields}),
         *signatures({metric: signature_fields}),
     )

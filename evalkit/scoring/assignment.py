@@ -34,8 +34,8 @@ def choose_pairs(edges: Mapping[Indices, Edge]) -> list[Indices]:
     Raises TooManyEdgesError.
     """
     pairs: list[Indices] = []
-    for component in _split_components(edges):
-        pairs += _pair_component(component)
+    for component in split_components(edges):
+        pairs += pair_component(component)
     return pairs
 
 
@@ -57,7 +57,7 @@ def choose_one_by_one(edges: Mapping[Indices, Edge]) -> list[Indices]:
     return chosen
 
 
-def _split_components(edges: Mapping[Indices, Edge]) -> Iterator[dict[Indices, Edge]]:
+def split_components(edges: Mapping[Indices, Edge]) -> Iterator[dict[Indices, Edge]]:
     """The edges in groups that share no item."""
     by_gold, by_predicted = defaultdict(list), defaultdict(list)
     for g, p in edges:
@@ -79,7 +79,8 @@ def _split_components(edges: Mapping[Indices, Edge]) -> Iterator[dict[Indices, E
         yield component
 
 
-def _pair_component(edges: Mapping[Indices, Edge]) -> list[Indices]:
+def pair_component(edges: Mapping[Indices, Edge]) -> list[Indices]:
+    """The best pairs of a connected component. Raises TooManyEdgesError."""
     rows, columns = {g for g, _ in edges}, {p for _, p in edges}
     if min(len(rows), len(columns)) == 1:
         greatest = max(edge.vector for edge in edges.values())
@@ -94,7 +95,7 @@ def _pair_component(edges: Mapping[Indices, Edge]) -> list[Indices]:
         return _assign(_add_key_weights(edges, weights))
     tight = _find_tight_edges(weights)
     pairs = []
-    for component in _split_components({pair: edges[pair] for pair in tight}):
+    for component in split_components({pair: edges[pair] for pair in tight}):
         if len(component) > MAX_TIED_EDGES:
             raise TooManyEdgesError
         pairs += _assign(_add_key_weights(component, {pair: weights[pair] for pair in component}))

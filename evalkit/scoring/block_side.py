@@ -33,3 +33,11 @@ class BlockSide:
     rows: Ints
     copies_rows: Ints
     merged: Ints
+
+
+def merge_set_aside(gold: BlockSide, predicted: BlockSide) -> dict[str, int]:
+    """The counts of both sides by reason."""
+    counts = dict(gold.set_aside)
+    for reason, count in predicted.set_aside.items():
+        counts[reason] = counts.get(reason, 0) + count
+    return counts

@@ -4,7 +4,9 @@ annotations, and the schema.
     annotation  64 bits: of an entity, label, offsets and fragments, mixed; of another annotation,
                 the XXH3 of its JSON (keys sorted, without id and score; a relation has the label
                 and the span of its arguments in place of their ids); for `entities:KEY`, of
-                [label, fragments, canonical value] of each entity that has KEY
+                [label, fragments, canonical value] of each entity that has KEY; an entity that has
+                alternatives or is optional adds the XXH3 of [label, fragments, sorted (label,
+                fragments) of alternatives, whether it is optional]
     document    the 128 bits of the XXH3 of its id, text and zones; where a layer is annotated, the
                 XXH3 of that and of the sum of its annotations modulo 2**64, which no order changes
     corpus      the sha256 of the schema's JSON and of the sum of its documents' digests modulo
@@ -28,9 +30,11 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, Vocabulary, entity_arrays
+from evalkit.data.batch import LABEL_IDS, DocumentBatch, EntityArrays, Vocabulary, is_lenient
 from evalkit.data.compiled import core
 from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
+from evalkit.data.document import span_fragments
+from evalkit.data.gold_alternatives import label_of
 from evalkit.data.hashing import annotation_keys
 from evalkit.data.schema import Schema
 from evalkit.scoring.attribute_values import iter_value_digests
@@ -127,6 +131,7 @@ class EntityDigests:
         self._items = ItemArrayBuilder(self._coding)
         self._counts: list[int] = []
         self._is_annotated: list[bool] = []
+        self._lenient_sums: dict[int, int] = {}  # of documents with alternatives or optional items
         # The sums of the first documents, which have contiguous entities only.
         self._first_sums = bytearray()
 
@@ -135,8 +140,13 @@ class EntityDigests:
 
     def add(self, documents: Sequence[Any]) -> None:
         """Add the entities of documents."""
-        entities = entity_arrays(documents)
-        if isinstance(documents, DocumentBatch) and not documents.has_unannotated:
+        batch = documents if isinstance(documents, DocumentBatch) else DocumentBatch(documents)
+        entities = batch.entities
+        if batch.has_lenient_entities:
+            for n, document in enumerate(documents, len(self._is_annotated)):
+                if is_lenient(document):
+                    self._lenient_sums[n] = _sum_lenient(document)
+        if not batch.has_unannotated:
             self._is_annotated += [True] * len(documents)
         else:
             self._is_annotated += [document.entities is not None for document in documents]
@@ -149,6 +159,11 @@ class EntityDigests:
     def sums(self) -> list[bytes]:
         """The sum of each document; UNANNOTATED if the layer is not annotated."""
         sums = bytes(self._first_sums) + (self._sums_of_items().tobytes() if self._counts else b"")
+        if self._lenient_sums:
+            words = np.frombuffer(sums, "<u8").tolist()
+            for n, total in self._lenient_sums.items():
+                words[n] = (words[n] + total) % 2**64
+            sums = np.array(words, "<u8").tobytes()
         return [
             sums[8 * n : 8 * n + 8] if is_annotated else UNANNOTATED
             for n, is_annotated in enumerate(self._is_annotated)
@@ -164,6 +179,20 @@ class EntityDigests:
         borders = np.concatenate([[0], np.cumsum(self._counts)]).astype(np.int64)
         sums: NDArray[np.uint64] = totals[borders[1:]] - totals[borders[:-1]]
         return sums.astype("<u8")
+
+
+def _sum_lenient(document: Any) -> int:
+    """The sum of the digests of what gold accepts beside each entity."""
+    total = 0
+    for entity in document.entities or ():
+        if entity.alternatives or entity.optional:
+            alternatives = sorted(
+                (label_of(alternative, entity), span_fragments(alternative))
+                for alternative in entity.alternatives
+            )
+            content = (entity.label, span_fragments(entity), alternatives, entity.optional)
+            total += xxhash.xxh3_64_intdigest(msgspec.json.encode(content))
+    return total % 2**64
 
 
 _label_hashes: NDArray[np.uint64] = np.zeros(0, np.uint64)  # by the numbers of LABEL_IDS

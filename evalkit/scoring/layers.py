@@ -256,7 +256,8 @@ class Layer:
     has_links: the groups are ids or NIL, which is compared as an option says; see `links`.
     has_accuracy: whether the strict scheme has an accuracy over pairs with one span.
     key_of_duplicates: returns what duplicates have in common. digest: the name of what the digest
-    of a corpus is made from; "" for `document_layer`.
+    of a corpus is made from; "" for `document_layer`. has_lenient_gold: whether alternatives,
+    optional items and ignore regions of gold apply.
     """
 
     document_layer: str
@@ -273,6 +274,7 @@ class Layer:
     has_accuracy: bool = False
     key_of_duplicates: Callable[[Any], Hashable] = duplicate_key
     digest: str = ""
+    has_lenient_gold: bool = False
 
     @property
     def digest_layer(self) -> str:
@@ -292,6 +294,7 @@ LAYERS = {
         _entity_of_each,
         _annotation_scores("entities"),
         keeps_equal_items=True,
+        has_lenient_gold=True,
     ),
     "triggers": Layer("events", events.list_triggers, None, events.trigger_scores),
     "arguments": Layer("events", events.list_arguments, None, events.argument_scores),

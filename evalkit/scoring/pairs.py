@@ -5,13 +5,16 @@
     missing, spurious  a gold item without a match, a predicted item without a match
     duplicate          a predicted item of an annotation that repeats another in full
     unplaced           a predicted item without a valid place in the text
+    optional           an optional gold item, and the predicted item that matches it, if any; None
+                       for gold if the label map drops it, but not an alternative
+    ignored            a predicted item in an ignore region, without a match
 
 The order is that of the text, whatever the order of the input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +23,11 @@ from evalkit.data.batch import Vocabulary
 from evalkit.data.document import Fragments
 from evalkit.errors import InputError
 from evalkit.scoring.block_side import BlockSide
-from evalkit.scoring.columns import Ints, ItemArrays
+from evalkit.scoring.columns import ItemArrays
 from evalkit.scoring.counting import Block
 from evalkit.scoring.layers import get_layer
+from evalkit.scoring.lenient_gold import LenientBlock
+from evalkit.scoring.matching import Matches
 from evalkit.scoring.metrics import Metric, get_scheme
 
 
@@ -65,7 +70,10 @@ KINDS = ("correct", "partial", "incorrect")
 
 
 def pairs_of(
-    block: Block, metric: Metric, documents: tuple[Sequence[Any], Sequence[Any]], labels: Vocabulary
+    block: Block | LenientBlock,
+    metric: Metric,
+    documents: tuple[Sequence[Any], Sequence[Any]],
+    labels: Vocabulary,
 ) -> Iterator[ItemPair]:
     """The pairs of a block, in the order of the text."""
     scores = tuple(
@@ -73,12 +81,14 @@ def pairs_of(
         for side in documents
     )
     texts = [document.text for document in documents[0]]
-    yield from _pairs_of_items(
-        block,
-        metric,
-        [document.id for document in documents[0]],
-        ItemView(block, metric, [len(text) for text in texts], list(labels), scores, texts),
-    )
+    ids = [document.id for document in documents[0]]
+    lengths = [len(text) for text in texts]
+    if isinstance(block, LenientBlock):
+        items = ItemView(block.block, metric, lengths, list(labels), scores, texts)
+        yield from _pairs_of_lenient_items(block, metric, ids, items)
+    else:
+        items = ItemView(block, metric, lengths, list(labels), scores, texts)
+        yield from _pairs_of_items(block, metric, ids, items)
 
 
 def pairs_of_spans(
@@ -95,27 +105,79 @@ def pairs_of_spans(
     )
 
 
+class _RowPair(NamedTuple):
+    """The rows of a pair. gold, predicted: −1 for none."""
+
+    kind: str
+    gold: int
+    predicted: int
+
+
 def _pairs_of_items(
     block: Block, metric: Metric, ids: Sequence[str], items: ItemView
 ) -> Iterator[ItemPair]:
-    if metric.scheme == "characters":
-        raise InputError(f"{metric}: characters are compared as sets and make no pairs")
+    _refuse_characters(metric)
     block = block.for_scheme(metric.scheme)
     matches = block.matching.pairs_under(metric.scheme)
+    copies = ["duplicate"] * len(block.predicted.duplicates)
+    return _sort_pairs(block, _matched_rows(matches), copies, ids, items)
+
+
+def _pairs_of_lenient_items(
+    lenient: LenientBlock, metric: Metric, ids: Sequence[str], items: ItemView
+) -> Iterator[ItemPair]:
+    _refuse_characters(metric)
+    matched = lenient.match(metric.scheme)
+    rows = _matched_rows(matched.matches)
+    rows += [_RowPair("optional", *pair) for pair in zip(*map(np.ndarray.tolist, matched.optional))]
+    found = set(matched.optional.gold.tolist())
+    for gold_row in np.flatnonzero(lenient.is_optional).tolist():
+        if gold_row not in found:
+            rows.append(_RowPair("optional", gold_row, -1))
+    rows += [_RowPair("ignored", -1, row) for row in matched.ignored.tolist()]
+    copies = ["ignored" if is_inside else "duplicate" for is_inside in lenient.are_copies_inside]
+    return _sort_pairs(lenient.block, rows, copies, ids, items)
+
+
+def _refuse_characters(metric: Metric) -> None:
+    """Raise InputError for characters."""
+    if metric.scheme == "characters":
+        raise InputError(f"{metric}: characters are compared as sets and make no pairs")
+
+
+def _matched_rows(matches: Matches) -> list[_RowPair]:
+    return [
+        _RowPair(kind, gold_row, predicted_row)
+        for kind, pairs in zip(KINDS, matches)
+        for gold_row, predicted_row in zip(pairs.gold.tolist(), pairs.predicted.tolist())
+    ]
+
+
+def _sort_pairs(
+    block: Block,
+    rows: Sequence[_RowPair],
+    copies: Sequence[str],
+    ids: Sequence[str],
+    items: ItemView,
+) -> Iterator[ItemPair]:
+    """The pairs in the order of the text. rows: all but unmatched ones. copies: the kind of each
+    predicted duplicate.
+    """
     entries: list[tuple[int, str, Item | None, Item | None]] = []  # document index, kind, items
-    for kind, pairs in zip(KINDS, matches):
-        for gold_row, predicted_row in zip(*pairs):
-            document = items.document(block.gold, gold_row)
-            entries.append((document, kind, items.gold(gold_row), items.predicted(predicted_row)))
-    for row in _unmatched_rows(block.gold, [pairs.gold for pairs in matches]):
+    for kind, gold_row, predicted_row in rows:
+        gold = None if gold_row < 0 else items.gold(gold_row)
+        predicted = None if predicted_row < 0 else items.predicted(predicted_row)
+        side, row = (block.gold, gold_row) if gold else (block.predicted, predicted_row)
+        entries.append((items.document(side, row), kind, gold, predicted))
+    for row in _unmatched_rows(block.gold, [pair.gold for pair in rows]):
         entries.append((items.document(block.gold, row), "missing", items.gold(row), None))
-    for row in _unmatched_rows(block.predicted, [pairs.predicted for pairs in matches]):
+    for row in _unmatched_rows(block.predicted, [pair.predicted for pair in rows]):
         entries.append(
             (items.document(block.predicted, row), "spurious", None, items.predicted(row))
         )
     duplicates = block.predicted.duplicates
-    for row in range(len(duplicates)):
-        entries.append((int(duplicates.document[row]), "duplicate", None, items.copy(row)))
+    for row, kind in enumerate(copies):
+        entries.append((int(duplicates.document[row]), kind, None, items.copy(row)))
     index_of_id = {id: n for n, id in enumerate(ids)}
     for unit, label, _ in block.predicted.unplaced:
         document = index_of_id[block.layout.units[unit].document]
@@ -125,9 +187,10 @@ def _pairs_of_items(
         yield ItemPair(ids[number], kind, gold, predicted)
 
 
-def _unmatched_rows(side: BlockSide, taken: Sequence[Ints]) -> list[int]:
-    free = np.ones(len(side.columns), bool)
-    free[np.concatenate(taken)] = False
+def _unmatched_rows(side: BlockSide, taken: Iterable[int]) -> list[int]:
+    """The rows that are not taken; −1 stands for none."""
+    free = np.ones(len(side.columns) + 1, bool)
+    free[[*taken, -1]] = False
     return [int(row) for row in np.flatnonzero(free)]
 
 

@@ -3,7 +3,7 @@
 A block of documents is cut into segments: the zones, and what lies between them. Where zones
 overlap, a character belongs to the zone that starts later. An item is scored if it touches a scored
 segment, and belongs to the first one that it touches; a character counts where it lies. A document
-without zones is one segment, and scored.
+without zones is one segment, and scored. Ignore regions are no segments; see `lenient_gold`.
 
 A unit is what counts are kept for: a document, or the segments of a document with one zone label;
 on request, each sentence of these. White space belongs to the sentence before it.
@@ -22,6 +22,7 @@ import numpy as np
 
 from evalkit.data.batch import DocumentRef, Vocabulary
 from evalkit.data.document import Fragments
+from evalkit.data.gold_alternatives import IGNORE
 from evalkit.data.text import sentence_index_at, sentences
 from evalkit.scoring.columns import Ints, ItemArrays, Mask, fragment_ranges
 
@@ -184,7 +185,9 @@ def _segments(
     """
     end = (document.length if isinstance(document, DocumentRef) else len(document.text)) + 1
     starts = [start for start, _ in sentences(document.text)] if by_sentence else []
-    ordered = sorted((zone.start, zone.end, zone.label) for zone in document.zones)
+    ordered = sorted(
+        (zone.start, zone.end, zone.label) for zone in document.zones if zone.label != IGNORE
+    )
     borders = sorted({0, end, *starts, *(at for zone in ordered for at in zone[:2])})
     covering: list[tuple[int, int, str]] = []  # a heap: the zone that starts last is on top
     n = 0
