@@ -10,8 +10,8 @@ import numpy as np
 
 from evalkit.data.batch import Vocabulary
 from evalkit.results.metadata import PlainDifference
-from evalkit.scoring.block_side import merge_set_aside
 from evalkit.scoring.accuracy import measure_accuracy
+from evalkit.scoring.block_side import merge_set_aside
 from evalkit.scoring.cells import MetricCells, merge_cells
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (

@@ -5,8 +5,8 @@ A result file holds no text of the corpus. The keys, in schema version 4
 
     schema_version   4
     model, corpus    the model's name; the corpus's {name, documents}
-    options          metrics, labels, label_map, zones, missing, units as they were given; for tags
-                     tagging and repair instead of the last three
+    options          metrics, labels, label_map, zones, missing, units as they were given, and
+                     plain_gold if it is true; for tags tagging and repair instead of the last three
     intervals        {method, units: documents or sentences, requested_units: also auto, boot, seed,
                      level, documents}
     signature        a metric to its fields, in order
@@ -30,6 +30,9 @@ A result file holds no text of the corpus. The keys, in schema version 4
     ambiguity        only if quotes are ambiguous: a metric to {annotations: how many may stand in
                      several places, worst and best: by how much tp changes under the worst and the
                      best placement}; see evaluation/ambiguity.py
+    plain_differences  only if gold is not plain: a metric to what its sums over all items change by
+                     if alternatives, optional items and ignore regions of gold are ignored: {gold,
+                     predicted, credit: the doubled credit of the pairs}
     error_counts     only if errors were analyzed: the counts of each layer; see
                      results/error_counts_file.py
     gates            only if any were checked: a list of {rule, value, passed}; see results/gates.py
