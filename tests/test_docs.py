@@ -10,7 +10,7 @@ import pytest
 from helpers.cli import run_evalkit
 from helpers.doc_blocks import ROOT, doc_pages, find_blocks, run_blocks
 
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, module_name
 from evalkit.models.registry import MODEL_KINDS
 
 REASONS = {
@@ -88,7 +88,7 @@ def test_every_option_in_the_docs_exists():
 @pytest.mark.parametrize(
     ("module", "functions"),
     [
-        *((f"formats.{name}", ("read", "write")) for name in FORMATS),
+        *((module_name(name).removeprefix("evalkit."), ("read", "write")) for name in FORMATS),
         *((f"models.{kind.module}", ("load",)) for kind in MODEL_KINDS.values()),
     ],
 )

@@ -94,7 +94,7 @@ def test_the_python_example_runs():
 def test_the_reference_lists_every_format():
     page = (ROOT / "docs/reference/formats.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"^\| \[`(\w+)`\]", page, re.MULTILINE) == list(FORMATS)
+    assert re.findall(r"^\| \[`([\w-]+)`\]", page, re.MULTILINE) == list(FORMATS)
 
 
 def test_the_counts_in_the_docs_are_those_of_the_corpus():

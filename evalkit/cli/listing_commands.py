@@ -14,7 +14,7 @@ import typer
 from evalkit.errors import UnknownNameError, advise_extra, print_line
 from evalkit.formats.option_descriptions import describe_option as describe_format_option
 from evalkit.formats.reading_options import DUPLICATES
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, module_name
 from evalkit.models.option_descriptions import describe_option as describe_model_option
 from evalkit.models.registry import MODEL_KINDS, find_plugins
 
@@ -63,7 +63,7 @@ def _format_lines(name: str) -> Iterator[str]:
     if name not in FORMATS:
         raise UnknownNameError("format", name, FORMATS)
     known = FORMATS[name]
-    module = import_module(f"evalkit.formats.{name}")
+    module = import_module(module_name(name))
     yield f"{name}: {known.description}"
     if known.missing:
         yield f"needs {advise_extra(known.extra)}"

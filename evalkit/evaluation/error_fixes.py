@@ -7,7 +7,7 @@ Kinds of the layers `entities` and `triggers`:
     missed                            a correct prediction is added
     spurious, duplicate, unplaced     the prediction is removed
 
-Kinds of the layer `relations`, beside the first seven kinds that it has:
+Kinds of the layer `relations`:
 
     label, argument label,            the predicted relation gets the label and the arguments of its
     direction, argument span          gold relation

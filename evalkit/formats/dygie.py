@@ -47,7 +47,7 @@ from evalkit.files import replace_file
 from evalkit.formats.conversion import INDISTINGUISHABLE, ConversionReport, drop_indistinguishable
 from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
 from evalkit.formats.registry import DocumentResults
-from evalkit.formats.token_spans import TokenIndex, join_tokens
+from evalkit.formats.token_spans import TokenIndex, check_token_offsets, join_tokens
 
 # Ids of entities are counted where the relations are written
 SUPPORTED_FIELDS = {"entities", "events", "relations", "entities.id"}
@@ -122,17 +122,7 @@ class Reading:
         text = "".join(texts)
         tokens = [token for sentence in self.record.sentences for token in sentence]
         positions = [position for sentence in offsets for position in sentence]
-        if len(positions) != len(tokens):
-            raise InputError(
-                f"_tokens: {len(positions)} ranges: expected one for each of {len(tokens)} tokens"
-            )
-        for n, (token, (start, end)) in enumerate(zip(tokens, positions)):
-            if start < 0 or token != text[start:end]:
-                raise InputError(
-                    f"_tokens: token {n} is {quoted_repr(token)}, and {start} to {end} of _text is"
-                    f" {quoted_repr(text[max(start, 0) : end])}"
-                )
-        return text, positions
+        return text, check_token_offsets(tokens, text, positions)
 
     def document(self, conversion: ConversionReport, *, predicted: bool) -> Document:
         """Returns the document. Raises InputError with the key and index of an invalid item."""

@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import Attributes
-from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
-from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.json_lists import iter_list
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.tool_exports import (
     Drafts,
@@ -38,7 +37,6 @@ JSON_MIN_FIELDS = {
     "id",
 }
 LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
-BOM = b"\xef\xbb\xbf"
 # The label of relations without one: a project need not name labels of relations
 UNLABELED = "relation"
 DIRECTIONS = ("right", "left", "bi")
@@ -134,7 +132,7 @@ def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -
     Raises UnknownNameError for an annotator without annotations.
     """
     seen_ids: set[str] = set()
-    for count, (position, raw) in enumerate(tasks(path), 1):
+    for count, (position, raw) in enumerate(iter_list(path, LIST), 1):
         draft: RawDocument | LoadError | None
         if isinstance(raw, LoadError):
             draft = raw
@@ -169,51 +167,6 @@ def add_empty_relations(drafts: Drafts) -> Drafts:
             ):
                 draft.relations = []
     yield from items
-
-
-def tasks(path: Path) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
-    """Yields each task of a file, or a LoadError, with the line on which it begins."""
-    with open_input(path) as file:
-        data = file.read().removeprefix(BOM)
-    if data.lstrip().startswith(b"{"):  # a single task, as Label Studio stores it in the cloud
-        data = b"[" + data + b"]"
-    try:
-        raw_tasks = msgspec.json.decode(data, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        yield str(path), LoadError([f"{path}: {_error_message(error)}; {LIST}"])
-        return
-    line = 1
-    previous_start = 0
-    previous_end = 0
-    for raw in map(bytes, raw_tasks):
-        start = data.index(raw, previous_end)
-        line += data.count(b"\n", previous_start, start)
-        previous_start = start
-        previous_end = start + len(raw)
-        yield f"{path}:{line}", _decode_task(raw, f"{path}:{line}")
-
-
-def _decode_task(raw: bytes, position: str) -> dict[str, Any] | LoadError:
-    try:
-        task = msgspec.json.decode(raw, type=dict[str, Any])
-        check_duplicate_keys(raw)
-    except InputError as error:
-        return LoadError([f"{position}: {error}"])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return LoadError([f"{position}: {_error_message(error)}"])
-    return task
-
-
-def _error_message(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return (
-            f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
-        )
-    if isinstance(error, msgspec.ValidationError):
-        return str(error).partition(" - at ")[0].replace("`", "'")
-    return f"not JSON: {error}"
 
 
 class TaskReader:

@@ -64,6 +64,13 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "windows": "joined: windows of one doc_id form a document; apart: each is a document.",
         "text": "given: the text of the window; tokens: the tokens joined by spaces.",
     },
+    "spert": {
+        "text": "given: the text in the file, if it has one; tokens: the tokens joined by spaces.",
+        "ids": "Ids of documents: orig_id, or number (their number in the file).",
+    },
+    "gliner-json": {
+        "text": "given: the text in the file, if it has one; tokens: the tokens joined by spaces.",
+    },
     "parquet": {
         "texts": "Corpus or folder with the texts of a table of spans.",
         "layout": "documents (a document in each row), or spans (an entity in each row).",

@@ -40,6 +40,13 @@ def _has_entities(record: Record) -> bool:
     )
 
 
+def _has_token_entities(record: Record) -> bool:
+    return all(
+        isinstance(entity, dict) and {"type", "start", "end"} <= entity.keys()
+        for entity in record["entities"]
+    )
+
+
 def _has_doccano_entities(record: Record) -> bool:
     return any(
         isinstance(entity, dict) and "start_offset" in entity for entity in record["entities"]
@@ -64,6 +71,8 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("dygie", ("sentences", "ner"), _always),
     ("dygie", ("sentences", "events"), _always),
     ("dygie", ("sentences", "relations"), _always),
+    ("spert", ("tokens", "entities"), _has_token_entities),
+    ("gliner-json", ("tokenized_text",), _always),
     ("labelstudio", ("data", "annotations"), _always),
     ("labelstudio", ("data", "completions"), _always),
     ("labelstudio", ("data", "predictions"), _always),

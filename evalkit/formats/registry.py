@@ -74,6 +74,8 @@ FORMATS = {
     ),
     "dygie": Format((), "DyGIE++ JSONL"),
     "textee": Format((), "TextEE and OneIE JSONL"),
+    "spert": Format((), "SpERT JSON: tokens, entities and relations"),
+    "gliner-json": Format((), "GLiNER's training data: tokens, entities and relations as JSON"),
     "bigbio": Format((), "BigBIO-shaped JSON"),
     "parquet": Format(
         (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
@@ -193,7 +195,8 @@ def split_prefix(location: str | Path) -> tuple[str | None, Path]:
     if is_url(location) and not _is_hub_dataset(str(location)):
         return None, to_path(location)
     prefix, colon, rest = str(location).partition(":")
-    if colon and not Path(location).exists() and prefix.isidentifier():
+    is_name = prefix in FORMATS or prefix.isidentifier()
+    if colon and is_name and not Path(location).exists():
         if prefix not in FORMATS:
             raise UnknownNameError("format", prefix, FORMATS, within=str(location))
         return prefix, Path(rest) if prefix == "hf" else to_path(rest)
@@ -229,7 +232,12 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
             f"the format {format_name} needs {format.package}, which is not installed:"
             f" {advise_extra(format.extra)}"
         )
-    return import_module(f"evalkit.formats.{format_name}")
+    return import_module(module_name(format_name))
+
+
+def module_name(format_name: str) -> str:
+    """Returns the name of the module of a format: hyphens become underscores."""
+    return f"evalkit.formats.{format_name.replace('-', '_')}"
 
 
 def stream_module(path: Path) -> ModuleType:

@@ -123,6 +123,26 @@ def join_tokens(sentences: Sequence[Sequence[str]]) -> tuple[str, list[Range]]:
     return text, ranges
 
 
+def check_token_offsets(
+    tokens: Sequence[str], text: str, offsets: Sequence[tuple[int, int]]
+) -> list[Range]:
+    """The offsets, after checking that each token is in the text at its own.
+
+    Raises InputError if one is not, or if their number differs.
+    """
+    if len(offsets) != len(tokens):
+        raise InputError(
+            f"_tokens: {len(offsets)} ranges: expected one for each of {len(tokens)} tokens"
+        )
+    for n, (token, (start, end)) in enumerate(zip(tokens, offsets)):
+        if start < 0 or token != text[start:end]:
+            raise InputError(
+                f"_tokens: token {n} is {quoted_repr(token)}, and {start} to {end} of _text is"
+                f" {quoted_repr(text[max(start, 0) : end])}"
+            )
+    return list(offsets)
+
+
 def align_tokens(tokens: Sequence[str], text: str) -> list[Range]:
     """The range of each token in a text that contains the tokens in order, separated by white space
     only.

@@ -8,7 +8,7 @@ import pytest
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit.formats import option_descriptions as of_formats
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, module_name
 from evalkit.models import option_descriptions as of_models
 from evalkit.models.registry import MODEL_KINDS
 
@@ -20,7 +20,7 @@ def keyword_only(function):
 
 
 def format_options(name):
-    module = import_module(f"evalkit.formats.{name}")
+    module = import_module(module_name(name))
     return [*keyword_only(module.read), *keyword_only(module.write)]
 
 

@@ -44,7 +44,10 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
     assert losses.counts["events that equal another in what this format holds of them"] == 1
 
 
-@pytest.mark.parametrize("format", ["doccano", "labelstudio", "cas", "dygie", "textee", "bigbio"])
+@pytest.mark.parametrize(
+    "format",
+    ["doccano", "labelstudio", "cas", "dygie", "textee", "bigbio", "spert", "gliner-json"],
+)
 @pytest.mark.parametrize("first_id", ["T1", None])
 def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, format, first_id):
     document = Document(
@@ -69,7 +72,19 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
 
 @pytest.mark.parametrize(
     "format",
-    ["doccano", "labelstudio", "dygie", "textee", "bigbio", "brat", "conll", "prodigy", "docbin"],
+    [
+        "doccano",
+        "labelstudio",
+        "dygie",
+        "textee",
+        "bigbio",
+        "spert",
+        "gliner-json",
+        "brat",
+        "conll",
+        "prodigy",
+        "docbin",
+    ],
 )
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(

@@ -22,6 +22,8 @@ RECORDS = {
     "textee": {"doc_id": "d", "tokens": ["Ada"], "entity_mentions": [{"id": "1"}]},
     "dygie": {"doc_key": "d", "sentences": [["Ada"]], "ner": [[[0, 0, "PER"]]]},
     "dygie without entities": {"sentences": [["Ada"]], "relations": [[[0, 0, 0, 0, "IS"]]]},
+    "spert": {"tokens": ["Ada"], "entities": [{"type": "PER", "start": 0, "end": 1}]},
+    "gliner-json": {"tokenized_text": ["Ada"], "ner": [[0, 0, "PER"]]},
     "bigbio": {"document_id": "d", "passages": [{"text": ["Ada"]}]},
     "": {"text": "Ada", "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 1}]}]},
 }

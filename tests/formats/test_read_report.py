@@ -299,6 +299,7 @@ OTHER_VALUES = {
     "split": "test",
     "revision": "main",
     "text": "tokens",
+    "ids": "number",
     "annotator": "3",
     "annotation_source": "predictions",
     "text_field": "body",

@@ -1,0 +1,63 @@
+"""Reads the objects of a JSON file that is one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evalkit.data.json_keys import check_duplicate_keys
+from evalkit.errors import InputError, LoadError
+from evalkit.files import open_input
+
+BOM = b"\xef\xbb\xbf"
+
+
+def iter_list(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
+    """Yields each object of the list in a file, or a LoadError, with the line on which it begins.
+
+    A single object is read as a list of one. expected: what the file should hold, for messages.
+    """
+    with open_input(path) as file:
+        data = file.read().removeprefix(BOM)
+    if data.lstrip().startswith(b"{"):
+        data = b"[" + data + b"]"
+    try:
+        raw_objects = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        yield str(path), LoadError([f"{path}: {_error_message(error)}; {expected}"])
+        return
+    line = 1
+    previous_start = 0
+    previous_end = 0
+    for raw in map(bytes, raw_objects):
+        start = data.index(raw, previous_end)
+        line += data.count(b"\n", previous_start, start)
+        previous_start = start
+        previous_end = start + len(raw)
+        yield f"{path}:{line}", _decode_object(raw, f"{path}:{line}")
+
+
+def _decode_object(raw: bytes, position: str) -> dict[str, Any] | LoadError:
+    try:
+        decoded = msgspec.json.decode(raw, type=dict[str, Any])
+        check_duplicate_keys(raw)
+    except InputError as error:
+        return LoadError([f"{position}: {error}"])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return LoadError([f"{position}: {_error_message(error)}"])
+    return decoded
+
+
+def _error_message(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return (
+            f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
+        )
+    if isinstance(error, msgspec.ValidationError):
+        return str(error).partition(" - at ")[0].replace("`", "'")
+    return f"not JSON: {error}"
