@@ -13,7 +13,7 @@ Normalization = Annotated[
     typer.Option(
         "--normalization",
         metavar="NAME",
-        help="Normalization of strings in surfaces: verbatim, casefold or squad.",
+        help="Normalization of strings in surfaces and speakers: verbatim, casefold or squad.",
         rich_help_panel=SCORING,
     ),
 ]

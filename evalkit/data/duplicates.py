@@ -203,5 +203,13 @@ def _has_duplicate_relation(document: Document) -> bool:
     return len(set(keys)) < len(keys)
 
 
+def _has_duplicate_attribution(document: Document) -> bool:
+    return any(repeated_annotations(document.attributions or ()))
+
+
 # A layer of documents that is scored as a set to the check for duplicates
-HAS_DUPLICATE = {"events": _has_duplicate_event, "relations": _has_duplicate_relation}
+HAS_DUPLICATE = {
+    "events": _has_duplicate_event,
+    "attributions": _has_duplicate_attribution,
+    "relations": _has_duplicate_relation,
+}

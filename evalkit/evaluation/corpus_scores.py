@@ -148,8 +148,9 @@ def score(
       documents, and sentences for a single document.
     - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
-    - `normalization`: of the strings that `surfaces` compares: "verbatim" (default), "casefold"
-      (without case, white space collapsed) or "squad" (without case, punctuation and articles).
+    - `normalization`: of the strings that `surfaces` and `speakers` compare: "verbatim" (default),
+      "casefold" (without case, white space collapsed) or "squad" (without case, punctuation and
+      articles).
     - `match_texts`: False joins documents by id only, for metrics of `surfaces`: predictions for
       another text than gold's, such as a transcript, are compared by their strings.
     - `nil`: how `links` compares NIL, which is None or an id that begins with "NIL": as a "string"

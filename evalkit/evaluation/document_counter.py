@@ -273,7 +273,7 @@ class DocumentCounter:
             fields["gold"] = gold_field
         if get_layer(metric.layer).has_links:
             fields["nil"] = self._task.options.nil or "string"
-        if get_layer(metric.layer).compares_strings:
+        if get_layer(metric.layer).has_strings:
             fields["normalization"] = self._task.options.normalization or "verbatim"
         if not inputs.match_texts:
             fields["match_texts"] = "false"

@@ -37,7 +37,7 @@ BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 @dataclass(frozen=True)
 class ScoreOptions:
     """What to score, and how; see `score`. metrics: None for those that the layers allow.
-    normalization: None if no metric compares strings. match_texts: whether both sides must have the
+    normalization: None if no metric has strings. match_texts: whether both sides must have the
     same texts. nil: None if no metric is of links.
     """
 
@@ -85,14 +85,13 @@ class ScoreOptions:
         parsed = None if metrics is None else tuple(add_companions(parse_metrics(metrics)))
         if normalization is not None:
             normalization = parse_normalization(normalization)
-        strings = [metric for metric in parsed or () if get_layer(metric.layer).compares_strings]
-        if strings:
+        layers = [get_layer(metric.layer) for metric in parsed or ()]
+        if any(layer.has_strings for layer in layers):
             normalization = normalization or "verbatim"
-            units = _require_documents(units, strings[0])
         elif normalization is not None:
             raise InputError(
-                f"{spell_option('normalization', normalization)}: is for the strings of the layer"
-                " surfaces: add surfaces/strict to the metrics"
+                f"{spell_option('normalization', normalization)}: is for the strings of the layers"
+                " surfaces and speakers: add surfaces/strict or speakers/strict to the metrics"
             )
         if not isinstance(match_texts, bool):
             raise InputError(
@@ -100,13 +99,12 @@ class ScoreOptions:
             )
         if not match_texts:
             check_metrics_without_texts(parsed)
-        link_metrics = [metric for metric in parsed or () if get_layer(metric.layer).has_links]
-        for metric in link_metrics:
-            if metric.scheme == MENTION_FREE:
+        for metric, layer in zip(parsed or (), layers):
+            if layer.compares_strings or metric.scheme == MENTION_FREE:
                 units = _require_documents(units, metric)
         if nil is not None:
             nil = parse_nil(nil)
-        if link_metrics:
+        if any(layer.has_links for layer in layers):
             nil = nil or "string"
         elif nil is not None:
             raise InputError(

@@ -26,7 +26,7 @@ from evalkit.formats.span_table import SpanTable
 from evalkit.scoring.metrics import Metric
 
 Side = Corpus | JsonlFile
-NEEDS_TEXTS = ("tokens", "surfaces")  # layers that are computed from the texts
+NEEDS_TEXTS = ("tokens", "surfaces", "speakers")  # layers that are computed from the texts
 WITHOUT_TEXTS = {"texts": "none"}  # the reading option in the signature
 
 

@@ -148,23 +148,34 @@ def iter_label_warnings(
 
 
 def _iter_absent_attributes(counts: Sequence[Counts]) -> Iterator[str]:
-    """Warnings about layers of attributes that no entity of gold, or of a prediction, has."""
+    """Warnings about layers of what no annotation of gold, or of a prediction, has."""
     layers: dict[str, Counts] = {}
     for each in counts:
         layers.setdefault(_layer_of(each), each)
     for layer, each in layers.items():
-        key = LINK_KEY if get_layer(layer).has_links else layer.partition(":")[2]
+        owner, key = _find_attribute(layer)
         if not key:
             continue
         sides = []
         for side, column in (("gold", GOLD), ("the prediction", PREDICTED)):
-            reasons = ("dropped", "outside_zones", "nil")
+            reasons = ("dropped", "outside_zones", "nil", "empty")
             name = "gold" if column == GOLD else "predicted"
             aside = sum(each.set_aside.get(f"{name}_{reason}", 0) for reason in reasons)
             if not each.totals[:, column].sum() + aside:
                 sides.append(side)
         if sides:
-            yield f"{layer}: no entity of {' or of '.join(sides)} has the attribute {key!r}"
+            yield f"{layer}: no {owner} of {' or of '.join(sides)} has {key}"
+
+
+def _find_attribute(layer: str) -> tuple[str, str]:
+    """The annotation that a layer is made from, and what it must have; empty if nothing."""
+    if layer == "speakers":
+        return "attribution", "a source_name"
+    if get_layer(layer).has_links:
+        return "entity", f"the attribute {LINK_KEY!r}"
+    if is_attribute_layer(layer):
+        return "entity", f"the attribute {layer.partition(':')[2]!r}"
+    return "", ""
 
 
 def _suggest_spelling(unused: Sequence[str], sets: Sequence[LabelSets]) -> str:

@@ -29,7 +29,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     """The options of a result: what is needed in order to score again.
 
     metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
-    zones, missing, units: of scores of documents only; normalization: of scores with surfaces only;
+    zones, missing, units: of scores of documents only; normalization: of scores with strings only;
     match_texts: False where texts may differ, see `score`;
     nil: of scores with links only;
     plain_gold: only if it is true; tagging, repair: of scores of tags only.

@@ -213,9 +213,9 @@ class MetricScores:
 
     @property
     def accuracy(self) -> Accuracy | None:
-        """How many of the pairs of items with one span are equal in value or id: `correct`,
-        `pairs`, and their ratio `value`. None for metrics other than the strict ones of
-        `entities:KEY` and `links`.
+        """How many of the pairs of items with one span are equal in value, id or speaker:
+        `correct`, `pairs`, and their ratio `value`. None for metrics other than the strict ones of
+        `entities:KEY`, `links` and `speakers`.
         """
         return self.counts.accuracy
 

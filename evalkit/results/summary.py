@@ -44,11 +44,18 @@ _SCHEME_NOTES = {
     "boundaries": "boundaries: labels of arguments ignored",
     "multiset": "",
 }
-_LINK_NOTES = {
-    "strict": "strict: equal span and id",
-    "type": "type: overlap and equal id",
-    "mention-free": "mention-free: the set of ids of each document",
-    "in-kb": "in-kb: equal span and id, without NIL",
+# Layers with a single label, and what their schemes compare
+_SINGLE_LABEL_NOTES = {
+    "links": {
+        "strict": "strict: equal span and id",
+        "type": "type: overlap and equal id",
+        "mention-free": "mention-free: the set of ids of each document",
+        "in-kb": "in-kb: equal span and id, without NIL",
+    },
+    "speakers": {
+        "strict": "strict: same content and speaker",
+        "type": "type: contents overlap, same speaker",
+    },
 }
 _STRING_NOTES = {
     "surfaces/strict": "without offsets: repeated mentions count once",
@@ -72,6 +79,7 @@ _LAYER_NAMES = {
     "tokens": "Tokens in entities",
     "surfaces": "Surfaces",
     "links": "Links",
+    "speakers": "Speakers",
 }
 _COUNTED_AS_WRONG = {
     "duplicate": "duplicate predictions",
@@ -212,12 +220,12 @@ def _metric_tables(
         *_entity_tables(builder, rows, metrics),
         *_event_tables(builder, rows, metrics),
         *_attribution_tables(builder, rows, metrics),
-        *_link_tables(builder, rows, metrics),
+        *_single_label_tables(builder, rows, metrics),
     ]
     for metric in metrics:
         layer = _layer(metric)
-        has_table = layer in ("entities", "links", *_ATTRIBUTIONS) or metric in EVENT_ROWS
-        if not has_table:
+        has_table = layer == "entities" or layer in _ATTRIBUTIONS or layer in _SINGLE_LABEL_NOTES
+        if not has_table and metric not in EVENT_ROWS:
             tables.append(_table(builder, rows, metric))
     return tuple(tables)
 
@@ -270,22 +278,23 @@ def _attribution_tables(
         yield builder.table("Attributions", lines, builder.notes(shown, names), "label")
 
 
-def _link_tables(
+def _single_label_tables(
     builder: ReportBuilder, rows: Sequence[Row], metrics: Sequence[str]
 ) -> Iterator[Table]:
-    """One table with a line for each scheme: links have a single label."""
-    shown = [metric for metric in metrics if _layer(metric) == "links"]
-    if not shown:
-        return
-    averages = [_average_row(rows, metric, "micro") for metric in shown]
-    schemes = [Metric.parse(metric).scheme for metric in shown]
-    lines = [builder.line(scheme, row) for scheme, row in zip(schemes, averages)]
-    notes = [
-        "; ".join(_LINK_NOTES[scheme] for scheme in schemes),
-        *builder.accuracy_notes(shown),
-        *builder.notes(averages, schemes),
-    ]
-    yield builder.table(_LAYER_NAMES["links"], lines, notes, "scheme")
+    """A table for each layer with a single label, with a line for each scheme."""
+    for layer, note_of_scheme in _SINGLE_LABEL_NOTES.items():
+        shown = [metric for metric in metrics if _layer(metric) == layer]
+        if not shown:
+            continue
+        averages = [_average_row(rows, metric, "micro") for metric in shown]
+        schemes = [Metric.parse(metric).scheme for metric in shown]
+        lines = [builder.line(scheme, row) for scheme, row in zip(schemes, averages)]
+        notes = [
+            "; ".join(note_of_scheme[scheme] for scheme in schemes),
+            *builder.accuracy_notes(shown),
+            *builder.notes(averages, schemes),
+        ]
+        yield builder.table(_LAYER_NAMES[layer], lines, notes, "scheme")
 
 
 def _event_tables(

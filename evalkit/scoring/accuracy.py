@@ -1,5 +1,5 @@
 """Accuracy: of the pairs of items with one span, how many are equal in what a layer compares beside
-label and span: the value of an attribute, or the id of a link.
+label and span: the value of an attribute, the id of a link, or a speaker.
 
 Both items of a pair are in the layer, so that entities that were not found do not count. Items are
 paired one to one. Where several items have one span, first those that are equal, then those with

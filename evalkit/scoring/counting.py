@@ -265,7 +265,7 @@ class BlockBuilder:
             else:
                 if self.layer.has_symmetric_labels:
                     items = order_symmetric(items, self.symmetric_labels)
-                if self.layer.compares_strings:
+                if self.layer.has_strings:
                     items = normalize_surfaces(items, self._normalize)
                 if self.layer.has_links and self._nil_is_one:
                     items = unite_nil(items)
@@ -326,7 +326,7 @@ class BlockBuilder:
         unplaced = _find_unplaced(predicted_documents, self.name, layout, self.coding, self.maps[1])
         gold_reasons = {"gold_copies": gold_copies, "gold_dropped": self._dropped[0]}
         predicted_reasons = {"predicted_dropped": self._dropped[1], "unplaced": len(unplaced)}
-        if layer.compares_strings:
+        if layer.has_strings:
             gold_reasons["gold_empty"] = self._empty[0]
             predicted_reasons["predicted_empty"] = self._empty[1]
         for name, reasons, count in zip(

@@ -43,7 +43,7 @@ from evalkit.data.document import (
     span_fragments,
 )
 from evalkit.data.text import tokens
-from evalkit.scoring import attribute_values, links
+from evalkit.scoring import attribute_values, links, speakers
 from evalkit.scoring import event_items as events
 from evalkit.scoring.items import Items, Maps, SyntheticSpan, build_items, map_label
 from evalkit.scoring.overlap_threshold import IOU
@@ -251,8 +251,9 @@ class Layer:
     the same order. schemes: those that the layer has. grouped_by_cue: groups are attributions, to
     be joined where attributions are paired. has_parts: spans have parts. keeps_equal_items: equal
     items of annotations that are not duplicates are all counted. has_symmetric_labels: the order of
-    the parts does not count under labels that the schema calls symmetric. compares_strings: items
-    match if their strings are equal, wherever they are; an item without offsets is its quote.
+    the parts does not count under labels that the schema calls symmetric. has_strings: the groups
+    are strings, which are normalized. compares_strings: items match if their strings are equal,
+    wherever they are; an item without offsets is its quote.
     has_links: the groups are ids or NIL, which is compared as an option says; see `links`.
     has_accuracy: whether the strict scheme has an accuracy over pairs with one span.
     key_of_duplicates: returns what duplicates have in common. digest: the name of what the digest
@@ -269,6 +270,7 @@ class Layer:
     has_parts: bool = False
     keeps_equal_items: bool = False
     has_symmetric_labels: bool = False
+    has_strings: bool = False
     compares_strings: bool = False
     has_links: bool = False
     has_accuracy: bool = False
@@ -344,6 +346,7 @@ LAYERS = {
         iter_surface_scores,
         ("strict", "multiset"),
         keeps_equal_items=True,
+        has_strings=True,
         compares_strings=True,
     ),
     "links": Layer(
@@ -357,6 +360,15 @@ LAYERS = {
         has_accuracy=True,
         key_of_duplicates=attribute_values.duplicate_value_key(links.KEY),
         digest=f"{attribute_values.PREFIX}{links.KEY}",
+    ),
+    "speakers": Layer(
+        "attributions",
+        speakers.list_speakers,
+        None,
+        speakers.list_scores,
+        ("strict", "type"),
+        has_strings=True,
+        has_accuracy=True,
     ),
 }
 

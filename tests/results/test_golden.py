@@ -94,6 +94,8 @@ def test_every_metric_is_offered_once_in_the_order_of_the_layers():
         "links/type",
         "links/mention-free",
         "links/in-kb",
+        "speakers/strict",
+        "speakers/type",
     ]
 
 
