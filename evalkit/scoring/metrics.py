@@ -147,9 +147,10 @@ class Metric:
         layer, slash, scheme = _split_name(alias)
         scheme = SCHEME_ALIASES.get(scheme.lower(), scheme)
         if not slash and _table_name(lowered) in SCHEMES:
+            example = next(each for each in LAYERS if _table_name(lowered) in LAYERS[each].schemes)
             raise InputError(
                 f"invalid metric {quoted_repr(name)}: it is a scheme; write LAYER/{lowered}, such"
-                f" as entities/{lowered}"
+                f" as {example}/{lowered}"
             )
         if not slash and not is_layer(layer):
             raise UnknownNameError(

@@ -267,6 +267,8 @@ def test_options_that_do_not_fit_are_refused():
         score(GOLD, GOLD, "links", nil="cluster")
     with pytest.raises(InputError, match="mention-free compares strings"):
         score(GOLD, GOLD, "links/mention-free", units="sentences")
+    with pytest.raises(InputError, match="such as links/in-kb"):
+        score(GOLD, GOLD, "in-kb")
     with pytest.raises(InputError, match="offers no exact"):
         score(GOLD, GOLD, "links/exact")
     with pytest.raises(InputError, match="offers no in-kb"):
