@@ -66,7 +66,9 @@ def _unpaired_items(
     return UnpairedItems(
         np.array([getattr(each, side) for each in outcomes], np.int64),
         np.array([details[each.detail] for each in outcomes], np.int64),
-        np.full(len(outcomes), NONE, np.int64),
+        np.array(
+            [NONE if each.partner is None else details[each.partner] for each in outcomes], np.int64
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ from evalkit.analysis.features import TrainingSurfaces
 from evalkit.analysis.span_pairing import CORRECT
 from evalkit.data.batch import Vocabulary
 from evalkit.scoring.columns import Ints, group_starts, hash_columns
+from evalkit.scoring.counting import Block
+from evalkit.scoring.matching import Matches
 from evalkit.scoring.metrics import Metric
 from evalkit.stats.randomization import UInt64s, unit_keys
 
@@ -113,7 +115,7 @@ class ErrorCollector:
         errors = self._classify(source)
         self._counter.add(errors, source.block.layout.units)
         if self._request.features:
-            self._breakdowns.add(source, self._credits(source))
+            self._add_breakdowns(source)
         if self._request.examples:
             self._add_examples(source, errors)
 
@@ -151,16 +153,14 @@ class ErrorCollector:
             )
         return classify_block(source.block, self._details, reasons, source.failures)
 
-    def _credits(self, source: ErrorBlock) -> tuple[Ints, Ints]:
-        """The doubled credit of each item of both sides under the metric."""
-        block = source.block
-        matches = block.matching.pairs_under(self._request.metric.scheme, wrong=False)
-        gold = np.zeros(len(block.gold.columns), np.int64)
-        predicted = np.zeros(len(block.predicted.columns), np.int64)
-        for pairs, credit in ((matches.correct, 2), (matches.partial, 1)):
-            gold[pairs.gold] = credit
-            predicted[pairs.predicted] = credit
-        return gold, predicted
+    def _add_breakdowns(self, source: ErrorBlock) -> None:
+        scheme = self._request.metric.scheme
+        if source.lenient is None:
+            matches = source.block.matching.pairs_under(scheme, wrong=False)
+        else:  # other items count than under strict
+            reduced = source.lenient.reduce(scheme)
+            source, matches = replace(source, block=reduced.block), reduced.matches
+        self._breakdowns.add(source, _find_credits(source.block, matches))
 
     def _add_examples(self, source: ErrorBlock, errors: BlockErrors) -> None:
         scores = _predicted_scores(source, errors)
@@ -187,6 +187,16 @@ class ErrorCollector:
                     known.append(_Example(rank, view.item(row, with_sentence=False), text))
             known.sort(key=lambda example: example.rank)
             del known[self._request.examples :]
+
+
+def _find_credits(block: Block, matches: Matches) -> tuple[Ints, Ints]:
+    """The doubled credit of each item of both sides."""
+    gold = np.zeros(len(block.gold.columns), np.int64)
+    predicted = np.zeros(len(block.predicted.columns), np.int64)
+    for pairs, credit in ((matches.correct, 2), (matches.partial, 1)):
+        gold[pairs.gold] = credit
+        predicted[pairs.predicted] = credit
+    return gold, predicted
 
 
 def _rank_in_groups(sorted_groups: Ints) -> Ints:

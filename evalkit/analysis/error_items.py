@@ -20,6 +20,7 @@ from evalkit.data.document import Unplaced
 from evalkit.data.text import sentence_index_at, sentences
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counting import Block
+from evalkit.scoring.lenient_gold import LenientBlock
 from evalkit.scoring.metrics import Metric
 from evalkit.scoring.pairs import Item, ItemArgument, ItemView
 
@@ -116,7 +117,8 @@ def hash_surface(surface: str) -> str:
 
 class ItemOutcome(NamedTuple):
     """A pair of rows of a block's items, or a row without a counterpart, with the names of its kind
-    and detail ("" for none).
+    and detail ("" for none). partner: how a merged or split item differs from the item that it is
+    judged by: the detail of its boundary, "" if the labels differ; None for other items.
     """
 
     gold: int | None
@@ -124,6 +126,7 @@ class ItemOutcome(NamedTuple):
     kind: str
     detail: str
     is_approximate: bool = False
+    partner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ class ErrorBlock:
     tags and bare spans. scores: of all items that were read on each side, or None. documents: of
     both sides, or None. unplaced: those of `block.predicted.unplaced`. failures: for each document
     the detail code of its missed items. outcomes: of all placed items, where they are not found by
-    pairing spans.
+    pairing spans. lenient: where gold is not plain, the whole block; `block` is what counts under
+    strict.
     """
 
     block: Block
@@ -148,6 +152,7 @@ class ErrorBlock:
     unplaced: Sequence[Unplaced]
     failures: Ints
     outcomes: Sequence[ItemOutcome] | None = None
+    lenient: LenientBlock | None = None
 
 
 class ErrorView:

@@ -101,9 +101,7 @@ class DocumentCounter:
         self._layers: dict[str, LayerCounts] = {}
         for metric in task.metrics():
             self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
-        self._lenient_layers: list[str] = []
-        if not task.options.plain_gold:
-            self._lenient_layers = [n for n in self._layers if get_layer(n).has_lenient_gold]
+        self._lenient_layers = [name for name in self._layers if is_lenient_layer(task, name)]
         self._annotated = AnnotatedLayers()
         self._digest = DigestBuilder(task.digest_layers())
         self._declare_labels()
@@ -327,10 +325,15 @@ class DocumentCounter:
         )
 
 
+def is_lenient_layer(task: ScoringTask, name: str) -> bool:
+    """Whether alternatives, optional items and ignore regions of gold count in a layer."""
+    return get_layer(name).has_lenient_gold and not task.options.plain_gold
+
+
 def iter_item_pairs(task: ScoringTask, metric: Metric) -> Iterator[ItemPair]:
     """The matched items of a metric, in the order of the text. Goes through all documents again."""
     labels = Vocabulary()
-    is_lenient = get_layer(metric.layer).has_lenient_gold and not task.options.plain_gold
+    is_lenient = is_lenient_layer(task, metric.layer)
     for pairs in map(drop_failed_annotations, task.inputs.iter_batches()):
         split = split_lenient(pairs) if is_lenient else None
         if split is None:

@@ -56,7 +56,6 @@ class ScoringRun:
         self._layers = LayerPresence()
         self._digests: CorpusDigests | None = None
         self.has_prediction_meta = False
-        self._is_lenient = False
 
     def count(self, jobs: int = 1, backend: str | None = None) -> Result:
         """The counts of all documents, by several workers where both sides are JSONL files in one
@@ -92,7 +91,6 @@ class ScoringRun:
         self._layers = result.metadata.layers
         self._digests = result.digests
         self.has_prediction_meta = counted.has_prediction_meta
-        self._is_lenient = bool(result.metadata.plain_differences)
         self._check(result, counted.zones)
         return result
 
@@ -213,9 +211,9 @@ class ScoringRun:
         """
         from evalkit.analysis.error_collector import ErrorCollector
         from evalkit.analysis.features import training_surfaces
-        from evalkit.evaluation.error_blocks import iter_error_blocks
+        from evalkit.evaluation.error_blocks import iter_error_groups
 
-        self._check_errors(request.metric)
+        self._check_documents(request.metric)
         labels = Vocabulary()
         training = None
         if request.train is not None:
@@ -226,8 +224,9 @@ class ScoringRun:
                 ignore_case=request.ignore_case,
             )
         collector = ErrorCollector(request, labels, training)
-        for block in iter_error_blocks(self.task, request.layer, labels):
-            collector.add(block)
+        for group in iter_error_groups(self.task, request.layer, labels):
+            for block in group.blocks:
+                collector.add(block)
         return collector.summary()
 
     def iter_errors(self, layer: str) -> Iterator[ErrorItem]:
@@ -236,13 +235,12 @@ class ScoringRun:
         Raises InputError for a layer that one side lacks.
         """
         from evalkit.analysis.error_collector import ErrorCollector, ErrorRequest
-        from evalkit.evaluation.error_blocks import iter_error_blocks
+        from evalkit.evaluation.error_blocks import iter_ordered_errors
 
-        self._check_errors(Metric(layer))
+        self._check_documents(Metric(layer))
         labels = Vocabulary()
         collector = ErrorCollector(ErrorRequest(Metric(layer)), labels)
-        for block in iter_error_blocks(self.task, layer, labels):
-            yield from collector.iter_items(block)
+        yield from iter_ordered_errors(self.task, layer, collector, labels)
 
     def iter_documents(
         self, layers: Sequence[str], ids: Collection[str]
@@ -255,7 +253,7 @@ class ScoringRun:
         from evalkit.evaluation.error_blocks import iter_document_errors
 
         for layer in layers:
-            self._check_errors(Metric(layer))
+            self._check_documents(Metric(layer))
         return iter_document_errors(self.task, layers, ids)
 
     def measure_cascades(self, metric: Metric) -> list[CascadeGain]:
@@ -269,16 +267,6 @@ class ScoringRun:
         """Raise InputError for a layer that one side lacks, everywhere or in some documents."""
         self._check_layer(metric)
         self._layers.check_complete(get_layer(metric.layer).document_layer)
-
-    def _check_errors(self, metric: Metric) -> None:
-        """Raise InputError for a layer that one side lacks, or whose gold is not plain."""
-        self._check_documents(metric)
-        if get_layer(metric.layer).has_lenient_gold and self._is_lenient:
-            raise InputError(
-                f"{self.task.inputs.name}: errors of gold with alternatives, optional items or"
-                " ignore regions are not analyzed: score with"
-                f" {spell_option('plain_gold', True)}"
-            )
 
 
 def merge_shards(tasks: Sequence[ShardTask], counted: Iterable[bytes]) -> CountedDocuments:

@@ -114,6 +114,20 @@ class LenientMatches(NamedTuple):
     found_by_alternative: int
 
 
+class ReducedBlock(NamedTuple):
+    """A block without optional items, the predictions that match them, and predictions that are set
+    aside, under a scheme. A matched prediction has the label of its gold item where labels are
+    compared.
+
+    matches: the pairs, in rows of the block. gold, predicted: the item of each row.
+    """
+
+    block: Block
+    matches: Matches
+    gold: Sequence[LenientItem]
+    predicted: Sequence[ItemForm]
+
+
 @dataclass(frozen=True)
 class LenientBlock:
     """A block of entities with what gold accepts.
@@ -192,8 +206,8 @@ class LenientBlock:
             return LenientCounts(cells, set_aside, None)
         plain_totals = PlainTotals.of_cells(cells)
         lenient = self.match(scheme, wrong=wrong)
-        block, matches = self._reduce(lenient, scheme)
-        cells = block.count_matches(matches)
+        reduced = self._reduce(lenient, scheme)
+        cells = reduced.block.count_matches(reduced.matches)
         copies = int(self.are_copies_inside.sum())
         set_aside["duplicate"] -= copies
         set_aside["gold_optional"] = sum(item.is_optional for item in self.gold)
@@ -203,8 +217,11 @@ class LenientBlock:
         difference = plain_totals.minus(PlainTotals.of_cells(cells))
         return LenientCounts(cells, set_aside, difference)
 
-    def _reduce(self, lenient: LenientMatches, scheme: str) -> tuple[Block, Matches]:
-        """The block without the items that do not count, and the pairs in its rows."""
+    def reduce(self, scheme: str) -> ReducedBlock:
+        """The block without the items that do not count under a scheme."""
+        return self._reduce(self.match(scheme, wrong=False), scheme)
+
+    def _reduce(self, lenient: LenientMatches, scheme: str) -> ReducedBlock:
         block = self.block
         is_counted = np.ones(len(self.predicted), bool)
         is_counted[lenient.optional.predicted] = False
@@ -232,7 +249,12 @@ class LenientBlock:
         matches = Matches(
             *(Pairs(new_gold[pairs.gold], new_predicted[pairs.predicted]) for pairs in lenient[0])
         )
-        return reduced, matches
+        return ReducedBlock(
+            reduced,
+            matches,
+            [self.gold[row] for row in gold_rows.tolist()],
+            [self.predicted[row] for row in predicted_rows.tolist()],
+        )
 
 
 def is_lenient_scheme(scheme: str) -> bool:

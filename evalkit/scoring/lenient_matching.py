@@ -55,7 +55,7 @@ class Relations(NamedTuple):
 
     gold, predicted: positions of the items. is_own: whether the form is that of the item itself.
     same_span, same_label: of the form. shared, length, other_length: characters in common, of the
-    form and of the predicted item.
+    form and of the predicted item. distance: |difference of starts| + |difference of ends|.
     """
 
     gold: Ints
@@ -66,6 +66,7 @@ class Relations(NamedTuple):
     shared: Ints
     length: Ints
     other_length: Ints
+    distance: Ints
 
     def credit_under(self, scheme: str) -> Ints:
         """The doubled credit of each row under a scheme."""
@@ -111,6 +112,7 @@ def find_relations(gold: Sequence[LenientItem], predicted: Sequence[ItemForm]) -
     other = by_start[np.arange(total) - first + low[form]]
     shared = np.minimum(end[form], other_end[other]) - np.maximum(start[form], other_start[other])
     same_span = (start[form] == other_start[other]) & (end[form] == other_end[other])
+    distance = np.abs(start[form] - other_start[other]) + np.abs(end[form] - other_end[other])
     length, other_length = end - start, other_end - other_start
     is_broken = np.array([len(each.pieces) > 1 for each in forms], bool)
     is_other_broken = np.array([len(each.pieces) > 1 for each in predicted], bool)
@@ -136,6 +138,7 @@ def find_relations(gold: Sequence[LenientItem], predicted: Sequence[ItemForm]) -
         shared[rows],
         length[form],
         other_length[other],
+        distance[rows],
     )
 
 
@@ -227,20 +230,33 @@ def match_remaining(
     return sorted(choose_best(edges))
 
 
-def choose_best(edges: Mapping[Indices, Edge]) -> list[Indices]:
+def choose_best(
+    edges: Mapping[Indices, Edge],
+    *,
+    exact_numbers: int | None = None,
+    approximate: set[Indices] | None = None,
+) -> list[Indices]:
     """The pairs whose sum of vectors is lexicographically greatest. Of several such pairings, that
     with the least keys is chosen where at most MAX_KEYED_EDGES pairs compete.
+
+    exact_numbers: how many numbers of the vectors decide where more pairs compete; None for all.
+    approximate: gets the chosen ones of these.
     """
     pairs: list[Indices] = []
     for component in split_components(edges):
         if len(component) <= MAX_KEYED_EDGES:
             pairs += pair_component(component)
-        else:
-            pairs += _pair_large_component(component)
+            continue
+        chosen = _pair_large_component(component, exact_numbers)
+        pairs += chosen
+        if approximate is not None:
+            approximate.update(chosen)
     return pairs
 
 
-def _pair_large_component(edges: Mapping[Indices, Edge]) -> list[Indices]:
+def _pair_large_component(
+    edges: Mapping[Indices, Edge], exact_numbers: int | None
+) -> list[Indices]:
     """The best pairs of a component, by scipy's assignment over sparse weights (LAPJVsp; Jonker and
     Volgenant 1987). Items are in the order of their keys, so that the order of the input does not
     matter.
@@ -253,7 +269,7 @@ def _pair_large_component(edges: Mapping[Indices, Edge]) -> list[Indices]:
     ordered = sorted(edges, key=lambda pair: edges[pair].key)
     rows = {g: n for n, g in enumerate(dict.fromkeys(g for g, _ in ordered))}
     columns = {p: n for n, p in enumerate(dict.fromkeys(p for _, p in ordered))}
-    vectors = np.array([edges[pair].vector for pair in ordered], np.int64)
+    vectors = np.array([edges[pair].vector[:exact_numbers] for pair in ordered], np.int64)
     most_pairs = min(len(rows), len(columns))
     weights = [0] * len(ordered)
     for column in vectors.T.tolist():

@@ -160,11 +160,16 @@ def test_the_command_line_scores_with_and_without_them(tmp_path):
     assert "--strict-gold is deprecated: write --plain-gold" in former.stderr
 
 
-def test_error_analysis_requires_plain_gold(tmp_path):
+def test_error_analysis_and_reports_use_them(tmp_path):
     GOLD.save(tmp_path / "gold.jsonl")
-    Corpus([Document("d", TEXT, [])]).save(tmp_path / "system.jsonl")
+    Corpus([Document("d", TEXT, [Entity("PER", 4, 12)])]).save(tmp_path / "system.jsonl")
     sides = (tmp_path / "gold.jsonl", tmp_path / "system.jsonl")
-    refused = run_evalkit("errors", *sides)
-    assert refused.returncode == 2
-    assert "score with --plain-gold" in refused.stderr
-    assert run_evalkit("errors", *sides, "--plain-gold").returncode == 0
+    lenient = run_evalkit("errors", *sides, "--format", "jsonl")
+    assert (lenient.returncode, lenient.stdout) == (0, "")
+    plain = run_evalkit("errors", *sides, "--format", "jsonl", "--plain-gold")
+    kinds = [json.loads(line)["kind"] for line in plain.stdout.splitlines()]
+    assert kinds == ["boundary", "missed"]
+    files = ("--report", tmp_path / "report.html", "--save-errors", tmp_path / "errors.jsonl")
+    scored = run_evalkit("score", *sides, *files)
+    assert scored.returncode == 0, scored.stderr
+    assert (tmp_path / "errors.jsonl").read_text() == ""
