@@ -13,7 +13,7 @@ import typer
 
 from evalkit.errors import UnknownNameError, advise_extra, print_line
 from evalkit.formats.option_descriptions import describe_option as describe_format_option
-from evalkit.formats.reading_options import DUPLICATES
+from evalkit.formats.reading_options import SHARED_OPTIONS
 from evalkit.formats.registry import FORMATS, module_name
 from evalkit.models.option_descriptions import describe_option as describe_model_option
 from evalkit.models.registry import MODEL_KINDS, find_plugins
@@ -69,7 +69,7 @@ def _format_lines(name: str) -> Iterator[str]:
         yield f"needs {advise_extra(known.extra)}"
     suffixes = ", ".join(known.suffixes).replace("/", "a folder")
     yield f"Recognized by: {suffixes or f'{name}: before the path'}"
-    read_options = _keyword_defaults(module.read) | {"duplicates": DUPLICATES[0]}
+    read_options = _keyword_defaults(module.read) | SHARED_OPTIONS
     for title, options in (("reading", read_options), ("writing", _keyword_defaults(module.write))):
         yield ""
         if not options:

@@ -40,7 +40,7 @@ from evalkit.evaluation.unordered_predictions import (
     duplicate_id,
 )
 from evalkit.formats.arrow_objects import is_arrow_table
-from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.conversion import SKIPPED, ConversionReport
 from evalkit.formats.jsonl_stream import JsonlBatchReader
 from evalkit.formats.reading_options import signature_field
 from evalkit.formats.registry import (
@@ -54,6 +54,7 @@ from evalkit.scoring.metrics import Metric
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
 # arrays.
 BATCH_DOCUMENTS = 64
+SKIPPED_IN_GOLD = "documents that were skipped in gold"
 MISSING_AS_EMPTY = "absent: taken as empty"  # the failure of missing documents scored as empty
 # Predicted documents that may wait for their gold document, before the order is taken to differ.
 MAX_READ_AHEAD = 2048
@@ -146,12 +147,18 @@ class EvaluationInputs:
                     )
                 yield DocumentPairs(gold, predicted)
             unknown = predictions.unmatched_ids()
-        if unknown:
+        if unknown and len(unknown) <= self._skipped_in_gold():
+            self.conversion["predicted"]["skipped"][SKIPPED_IN_GOLD] = len(unknown)
+        elif unknown:
             advice = self.document_advice or "score against the corpus they come from"
             raise InputError(
                 f"{self.prediction_name}: {len(unknown)} documents are not in {self.name}, such as"
                 f" {quoted_repr(unknown[0])}; {advice}"
             )
+
+    def _skipped_in_gold(self) -> int:
+        """How many documents with errors were left out of gold."""
+        return self.conversion.get("gold", {}).get("skipped", {}).get(SKIPPED, 0)
 
     def _check_prediction(self, document: Any, prediction: Any) -> Any:
         """The prediction for a document; an empty one if it is missing and that is allowed."""

@@ -145,6 +145,7 @@ def _without_id_and_score(annotation: Any) -> Any:
     return replace(annotation, **dict.fromkeys(names))
 
 
+SKIPPED = "documents with errors"  # with the reading option on_error=skip
 MAX_EXAMPLES = 3  # locations that are kept for each name
 
 

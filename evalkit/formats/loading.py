@@ -13,6 +13,7 @@ from typing import Any
 
 from evalkit.data.document import LAYERS, Document, iter_spans
 from evalkit.data.duplicates import advise_dropping, drop_duplicates, find_duplicates
+from evalkit.data.edges import trim_document
 from evalkit.data.schema import Schema, load_schema, schema_errors
 from evalkit.errors import (
     DocumentError,
@@ -23,11 +24,19 @@ from evalkit.errors import (
     quoted_repr,
 )
 from evalkit.formats import directory
-from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.conversion import SKIPPED, ConversionReport
 from evalkit.formats.offsets import diagnose_offsets
-from evalkit.formats.reading_options import OFFSETS, changed_options, own_options, split_options
+from evalkit.formats.reading_options import (
+    OFFSETS,
+    SHARED_OPTIONS,
+    changed_options,
+    own_options,
+    split_options,
+)
 from evalkit.formats.recognition import recognize
 from evalkit.formats.registry import CorpusLocation, is_table_file, starts_as_parquet
+
+TRIMMED = "spans trimmed of white space or punctuation at their edges"
 
 
 def iter_documents(
@@ -45,44 +54,120 @@ def iter_documents(
     """
     module = location.module
     _refuse_parquet(location)
-    duplicates, options = split_options(location.options)
-    if duplicates is None and not predictions:
-        duplicates = "error"
+    shared = split_options(location.options)
+    options = shared.own
+    checker = _DocumentChecker(location, conversion, schema, predictions=predictions)
+    errors = _ErrorPolicy(conversion, skips=shared.skips_errors)
     if texts is not None:
         options["texts"] = texts
     has_converted_offsets = bool(
         changed_options(module.read, location.options).keys() & set(OFFSETS)
     )
-    read = check_options(location, module.read, "duplicates")
-    first_positions: dict[str, str] = {}  # by document id
-    annotation_lines = _AnnotationLines(location)
+    read = check_options(location, module.read, *SHARED_OPTIONS)
     for position, item in read(location.path, conversion, **options):
         if not isinstance(item, Document):
-            yield item if isinstance(item, LoadError) else LoadError([str(item)])
+            yield from errors.handle(
+                position, [item if isinstance(item, LoadError) else LoadError([str(item)])]
+            )
             continue
         document = item
-        if document.id in first_positions:
-            problem = duplicate_id_problem(document.id, first_positions[document.id])
-            yield LoadError([f"{position}: id: {problem}"])
-        else:
-            first_positions[document.id] = position
         if has_converted_offsets:
             converted = sum(1 for _ in iter_spans(document))
             if converted:
                 conversion.repaired.add("spans whose offsets were converted", position, converted)
-        duplicate_errors = list(find_duplicates(document)) if duplicates is not None else []
-        if duplicate_errors and duplicates == "drop":
-            example = f"{position}: {duplicate_errors[0].location}"
-            conversion.dropped.add("duplicates", example, len(duplicate_errors))
-            document, duplicate_errors = drop_duplicates(document), []
-        for error in duplicate_errors:
-            line = annotation_lines.find(document, error) or position
-            yield LoadError([f"{line}: {error}"], advice=[advise_dropping()])
-        if schema is not None:
-            for error in schema_errors(document, schema):
-                line = annotation_lines.find(document, error) or position
-                yield LoadError([f"{line}: {error}"])
+        if shared.trim:
+            try:
+                document, trimmed = trim_document(document)
+            except DocumentError as error:
+                yield from errors.handle(position, [LoadError([f"{position}: {error}"])])
+                continue
+            if trimmed:
+                conversion.repaired.add(TRIMMED, position, trimmed)
+        document, problems = checker.check(position, document)
+        if problems:
+            yield from errors.handle(position, problems)
+            if shared.skips_errors:
+                continue
+        checker.keep(position, document)
         yield document
+    yield from errors.refuse_all_skipped(checker.count)
+
+
+class _DocumentChecker:
+    """Checks each document for what does not depend on the format."""
+
+    def __init__(
+        self,
+        location: CorpusLocation,
+        conversion: ConversionReport,
+        schema: Schema | None,
+        *,
+        predictions: bool,
+    ) -> None:
+        self._conversion = conversion
+        self._schema = schema
+        self._duplicates = split_options(location.options).duplicates
+        if self._duplicates is None and not predictions:
+            self._duplicates = "error"
+        self._annotation_lines = _AnnotationLines(location)
+        self._first_positions: dict[str, str] = {}  # by document id
+
+    @property
+    def count(self) -> int:
+        """The number of documents that were kept."""
+        return len(self._first_positions)
+
+    def keep(self, position: str, document: Document) -> None:
+        """Note the id of a document that is kept."""
+        self._first_positions.setdefault(document.id, position)
+
+    def check(self, position: str, document: Document) -> tuple[Document, list[LoadError]]:
+        """The document, without duplicates where they are dropped, and its problems: an id that
+        another document has, duplicates, and annotations that violate the schema.
+        """
+        problems: list[LoadError] = []
+        if document.id in self._first_positions:
+            problem = duplicate_id_problem(document.id, self._first_positions[document.id])
+            problems.append(LoadError([f"{position}: id: {problem}"]))
+        has_check = self._duplicates is not None
+        duplicates = list(find_duplicates(document)) if has_check else []
+        if duplicates and self._duplicates == "drop":
+            example = f"{position}: {duplicates[0].location}"
+            self._conversion.dropped.add("duplicates", example, len(duplicates))
+            document, duplicates = drop_duplicates(document), []
+        for error in duplicates:
+            line = self._annotation_lines.find(document, error) or position
+            problems.append(LoadError([f"{line}: {error}"], advice=[advise_dropping()]))
+        if self._schema is not None:
+            for error in schema_errors(document, self._schema):
+                line = self._annotation_lines.find(document, error) or position
+                problems.append(LoadError([f"{line}: {error}"]))
+        return document, problems
+
+
+class _ErrorPolicy:
+    """What is done with the errors of a document: they are raised, or the document is skipped."""
+
+    def __init__(self, conversion: ConversionReport, *, skips: bool) -> None:
+        self._conversion = conversion
+        self._skips = skips
+        self._first_error: LoadError | None = None
+
+    def handle(self, position: str, errors: list[LoadError]) -> Iterator[LoadError]:
+        """Yields the errors of a document, or counts it as skipped, with its first error."""
+        if not self._skips:
+            yield from errors
+            return
+        self._first_error = self._first_error or errors[0]
+        message = next(iter(errors[0].errors), position)
+        self._conversion.skipped.add(SKIPPED, message)
+
+    def refuse_all_skipped(self, kept: int) -> Iterator[LoadError]:
+        """Yields the first error if all documents were skipped, as those of a file in another
+        format are.
+        """
+        if self._first_error is not None and not kept:
+            yield self._first_error
 
 
 def _refuse_parquet(location: CorpusLocation) -> None:

@@ -1,8 +1,13 @@
 """Replaces former names of format options, checks options, and writes them into signatures.
 
-`duplicates` is an option of all formats: "error" refuses annotations that are duplicates, "drop"
-keeps the first of them. By default, they are refused in gold and kept in predictions. All other
-options are keyword parameters of the `read` and `write` functions of a format.
+These are options of all formats:
+
+    duplicates   "error" refuses annotations that are duplicates, "drop" keeps the first of them. By
+                 default, they are refused in gold and kept in predictions.
+    trim         true removes white space and punctuation at the edges of spans.
+    on_error     "raise" refuses a file with an error, "skip" leaves out the documents with errors.
+
+All other options are keyword parameters of the `read` and `write` functions of a format.
 
 OPTION_ALIASES has the former names. They are replaced when a CorpusLocation is created, so that
 readers, writers, signatures and help only use the present names.
@@ -19,6 +24,9 @@ from typing import Any, NamedTuple
 from evalkit.errors import InputError, UnknownNameError, spell_option, warn_deprecated
 
 DUPLICATES = ("error", "drop")
+ON_ERROR = ("raise", "skip")
+# The options of all formats, with their defaults
+SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise"}
 OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
@@ -49,6 +57,8 @@ class OptionAlias:
 
 OPTION_ALIASES = (
     OptionAlias("repeats", "duplicates", is_permanent=True),
+    OptionAlias("errors", "on_error", is_permanent=True),
+    OptionAlias("edges", "trim", values={"trim": "true"}),
     OptionAlias("offsets", "offset_unit", OFFSET_FORMATS, is_permanent=True),
     OptionAlias("ends", "end_offset", OFFSET_FORMATS, is_permanent=True),
     OptionAlias("first", "first_offset", OFFSET_FORMATS),
@@ -115,22 +125,28 @@ def _other_name(format_name: str, name: str, options: Mapping[str, Any]) -> str:
 
 
 class SplitOptions(NamedTuple):
-    """The options of a location: `duplicates`, which all formats have, and those of the format."""
+    """The options of a location: those that all formats have, and those of the format."""
 
     duplicates: str | None
+    trim: bool
+    skips_errors: bool
     own: dict[str, Any]
 
 
 def split_options(options: Mapping[str, Any]) -> SplitOptions:
-    """Separates `duplicates` from the options of a format.
+    """Separates the options of all formats from those of one.
 
-    Raises UnknownNameError for an invalid value of `duplicates`.
+    Raises UnknownNameError for an invalid value of one of all formats.
     """
     own = dict(options)
     duplicates = own.pop("duplicates", None)
     if duplicates is not None and duplicates not in DUPLICATES:
         raise UnknownNameError("value", duplicates, DUPLICATES, within="duplicates=")
-    return SplitOptions(duplicates, own)
+    trim = parse_bool("trim=", own.pop("trim", SHARED_OPTIONS["trim"]))
+    on_error = own.pop("on_error", SHARED_OPTIONS["on_error"])
+    if on_error not in ON_ERROR:
+        raise UnknownNameError("value", on_error, ON_ERROR, within="on_error=")
+    return SplitOptions(duplicates, trim, on_error == "skip", own)
 
 
 def own_options(read: Callable[..., Any]) -> dict[str, Any]:
@@ -159,15 +175,19 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
 
     Names are sorted, values are written as in signatures.
     """
-    duplicates, own = split_options(options)
+    shared = split_options(options)
     defaults = own_options(read)
     changed: dict[str, str] = {}
-    for name, value in own.items():
+    for name, value in shared.own.items():
         usual_value = USUAL_VALUES.get(name, defaults.get(name))
         if name not in WITHOUT_EFFECT and _format_value(value) != _format_value(usual_value):
             changed[name] = _format_value(value)
-    if duplicates is not None:
-        changed["duplicates"] = duplicates
+    if shared.duplicates is not None:
+        changed["duplicates"] = shared.duplicates
+    if shared.trim:
+        changed["trim"] = "true"
+    if shared.skips_errors:
+        changed["on_error"] = "skip"
     return dict(sorted(changed.items()))
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from evalkit.data.edges import PUNCTUATION
 from evalkit.data.text import tokens
-from evalkit.scoring.span_edges import PUNCTUATION
 
 LONGEST_FORM = 200
 LONGEST_WORD, MAX_WORDS = 30, 100_000  # words whose number of tokens is kept

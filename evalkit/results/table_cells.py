@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.data.edges import PUNCTUATION
 from evalkit.errors import escape_controls, shorten
 from evalkit.results.corpus_examples import ExampleOptions
 from evalkit.results.layer_stats import LayerStats
@@ -13,7 +14,6 @@ from evalkit.results.length_stats import LengthStats
 from evalkit.results.surface_stats import display_form
 from evalkit.results.tables import NumberFormat, Table
 from evalkit.results.wording import pluralize
-from evalkit.scoring.span_edges import PUNCTUATION
 
 ALL_LABELS = "all"
 LONGEST_EXAMPLE = 30  # characters of a surface form in a list

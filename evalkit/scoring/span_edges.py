@@ -1,9 +1,5 @@
-"""Counts entities that begin or end with white space or punctuation.
-
-Such spans are mostly mistakes, and match no span without it.
-
-White space counts at either edge, and so do , ; : ! ? and the signs of lists. A full stop,
-quotation marks and brackets count at neither, since abbreviations and titles end in them.
+"""Counts entities that begin or end with white space or punctuation; evalkit.data.edges says which
+characters count.
 """
 
 from __future__ import annotations
@@ -18,9 +14,9 @@ from numpy.typing import NDArray
 
 from evalkit.data.batch import DocumentBatch
 from evalkit.data.compiled import core
-from evalkit.errors import quoted_repr
+from evalkit.data.edges import PUNCTUATION
+from evalkit.errors import quoted_repr, spell_option
 
-PUNCTUATION = ",;:!?•–—、。，；：！？"
 _IS_EDGE = np.zeros(0x10000, bool)
 # A pattern finds the white space in a fifth of the time that a loop over all characters takes.
 _IS_EDGE[[match.start() for match in re.finditer(r"\s", "".join(map(chr, range(0x10000))))]] = True
@@ -113,5 +109,5 @@ def describe_edges(name: str, edges: SpanEdges, text: str | None = None) -> str 
     )
     return (
         f"{name}: {some} with white space or punctuation, such as{quoted} {start}–{end} of document"
-        f" {quoted_repr(document)}"
+        f" {quoted_repr(document)}; {spell_option('trim', True, of='format')} removes them"
     )

@@ -8,6 +8,7 @@ import pytest
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit.formats import option_descriptions as of_formats
+from evalkit.formats.reading_options import SHARED_OPTIONS
 from evalkit.formats.registry import FORMATS, module_name
 from evalkit.models import option_descriptions as of_models
 from evalkit.models.registry import MODEL_KINDS
@@ -38,7 +39,7 @@ def shown_options(text):
 def test_a_format_is_shown_with_all_its_options(name):
     run = evalkit("formats", name)
 
-    assert shown_options(run.stdout) == {"duplicates", *format_options(name)}
+    assert shown_options(run.stdout) == {*SHARED_OPTIONS, *format_options(name)}
     assert f"\n  evalkit validate {name}:" in run.stdout
 
 
@@ -60,7 +61,7 @@ def test_every_option_is_described_and_every_description_is_of_an_option():
         names = {(name, option) for table, name, option in described if table is module}
         for name, descriptions in module.OPTION_DESCRIPTIONS.items():
             assert [option for option in descriptions if (name, option) not in names] == []
-        used = {option for _, option in names} | {"duplicates"}
+        used = {option for _, option in names} | set(SHARED_OPTIONS)
         assert [option for option in module.SHARED if option not in used] == []
 
 

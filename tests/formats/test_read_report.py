@@ -30,6 +30,7 @@ from evalkit.data.document import LAYERS
 from evalkit.data.duplicates import drop_duplicates, find_duplicates
 from evalkit.formats.reading_options import (
     GOLD_OPTIONS,
+    SHARED_OPTIONS,
     WITHOUT_EFFECT,
     changed_options,
     own_options,
@@ -306,11 +307,13 @@ OTHER_VALUES = {
     "control": "label",
     "windows": "apart",
     "duplicates": "drop",
+    "trim": "true",
+    "on_error": "skip",
 }
 READING = [
     (name, option)
     for name in FORMATS
-    for option in (*own_options(parse_location(f"{name}:x").module.read), "duplicates")
+    for option in (*own_options(parse_location(f"{name}:x").module.read), *SHARED_OPTIONS)
     if option not in (*WITHOUT_EFFECT, *GOLD_OPTIONS)
 ]
 
