@@ -249,7 +249,7 @@ def advise_tagging(tag: str) -> str:
     """
     if parse_tag(tag, SUFFIX) is not None:
         option, effect = spell_option("tagging", SUFFIX, of="format"), "reads PER-B as B-PER"
-    elif re.fullmatch(r"\w+", tag):
+    elif re.fullmatch(r"\w{2,}", tag):
         option, effect = spell_option("tagging", BARE, of="format"), "reads labels without prefix"
     else:
         return ""
