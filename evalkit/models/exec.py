@@ -6,15 +6,17 @@ annotations, `{"id": …, "text": …}` on a line each, and writes a line for ea
 own format, in any order; `text` may be left out, and `{"id": …, "failure": "reason"}` reports a
 failure. It may answer one by one, or everything at the end. Its stderr is forwarded.
 
-Invalid parts of an answer become `Unplaced`. A line that is not an answer fails the document whose
-id it starts with, and is shown on stderr if it has none. A second answer for a document fails the
-document, or ends the run with ModelError if the first has been returned. Documents without an
-answer fail with the program's exit status as the reason.
+An entity may have a text and no offsets, `{"label": "PER", "text": "Ada"}`: it is unplaced, and its
+text counts in the layer of surfaces. Invalid parts of an answer become `Unplaced`. A line that is
+not an answer fails the document whose id it starts with, and is shown on stderr if it has none. A
+second answer for a document fails the document, or ends the run with ModelError if the first has
+been returned. Documents without an answer fail with the program's exit status as the reason.
 
 - `timeout`: seconds without output after which the program is ended, with all processes that it
   started. The document that was awaited fails, and the program is started again for the others. The
   timeout includes loading before the first answer, and all the work of a program that answers at
   the end.
+- `ground`: whether to search the texts of entities without offsets in the document.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import msgspec
 
 from evalkit.data.document import Document
 from evalkit.errors import InputError, ModelError, print_notice, quoted_repr, spell_option
+from evalkit.formats.reading_options import parse_bool
 from evalkit.models.exec_answers import LEFT_OUT, build_document, decode_line
 from evalkit.models.exec_process import EXIT_TIMEOUT, ModelProcess, ProcessTimeoutError
 from evalkit.models.registry import Model
@@ -44,11 +47,12 @@ _SHELL_OPERATORS = frozenset("| || & && ; > >> < 2>".split())
 _LEADING_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-def load(command: str, *, timeout: float | None = None) -> Model:
+def load(command: str, *, timeout: float | None = None, ground: bool | str = False) -> Model:
     """A model from a command.
 
-    Raises InputError for a command that cannot be run, and for an invalid timeout.
+    Raises InputError for a command that cannot be run, and for an invalid value of an option.
     """
+    is_grounded = parse_bool("ground", ground)
     argv = _parse_command(command)
     is_valid = timeout is None or (type(timeout) in (int, float) and 0 < timeout < math.inf)
     if not is_valid:
@@ -56,13 +60,15 @@ def load(command: str, *, timeout: float | None = None) -> Model:
         raise InputError(f"exec: {option}: expected a number of seconds > 0")
     secrets = tuple(secret_option_values(argv))
     name = f"exec:{redact_values(command, secrets)}"
-    settings = {
+    settings: dict[str, object] = {
         "command": [redact_values(word, secrets) for word in argv],
         "files (sha256)": _file_digests(argv),
     }
+    if is_grounded:
+        settings["ground"] = True
     return Model(
         name,
-        lambda documents: _predict(name, argv, documents, timeout),
+        lambda documents: _predict(name, argv, documents, timeout, ground=is_grounded),
         batch_size=0,
         settings=settings,
         secrets=secrets,
@@ -132,10 +138,15 @@ def _digest(path: Path) -> str:
 
 
 def _predict(
-    name: str, argv: Sequence[str], documents: Sequence[Document], timeout: float | None
+    name: str,
+    argv: Sequence[str],
+    documents: Sequence[Document],
+    timeout: float | None,
+    *,
+    ground: bool,
 ) -> Iterator[Document]:
     """The documents as the program annotates them, in their order, each as soon as it is there."""
-    answers = _AnswerQueue(name, documents)
+    answers = _AnswerQueue(name, documents, ground=ground)
     while answers.open:
         lines = (
             msgspec.json.encode({"id": document.id, "text": document.text})
@@ -178,8 +189,8 @@ def _read_answers(
 class _AnswerQueue:
     """The documents that wait for an answer, and the answers that have not been returned."""
 
-    def __init__(self, name: str, documents: Sequence[Document]) -> None:
-        self.name = name
+    def __init__(self, name: str, documents: Sequence[Document], *, ground: bool) -> None:
+        self.name, self._ground = name, ground
         self.open = {document.id: document for document in documents}
         self._ids = frozenset(self.open)
         self._order = deque(self.open)
@@ -210,7 +221,7 @@ class _AnswerQueue:
         elif id not in self.open:
             self._add_second_answer(id, number, line)
         else:
-            self._add_answer(id, build_document(self.open[id], answer))
+            self._add_answer(id, build_document(self.open[id], answer, ground=self._ground))
 
     def fail(self, id: str, reason: str) -> None:
         """Answer a document with a failure."""

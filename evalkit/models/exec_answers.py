@@ -3,7 +3,9 @@
 Each annotation with valid offsets and label is kept; an event with arguments may have no trigger.
 An annotation, an argument or a part of an attribution with invalid ones becomes `Unplaced`, with
 the reason; so do the realis and arguments of such an event, and the other parts of an attribution
-whose content is invalid. Invalid details (an id, an attribute, a key that an annotation does not
+whose content is invalid. An entity with `text` and without offsets is unplaced, or searched in the
+document with the model option `ground`. A relation of an entity or event that is unplaced is
+unplaced, too. Invalid details (an id, an attribute, a key that an annotation does not
 have) are left out of their annotation, and listed in `meta` under LEFT_OUT. An answer fails its
 document only as a whole: another text, a layer that is not a list, an unknown key.
 """
@@ -24,8 +26,10 @@ from evalkit.data.document import (
     Document,
     Entity,
     Event,
+    Relation,
     Span,
     Unplaced,
+    remove_references,
 )
 from evalkit.data.json_keys import reject_duplicate_keys
 from evalkit.errors import (
@@ -36,12 +40,21 @@ from evalkit.errors import (
     quoted_repr,
 )
 from evalkit.formats.jsonl import SpanLine, check_surface
+from evalkit.formats.quoted_entities import ARGUMENT_NOT_IN_TEXT, NOT_IN_TEXT
 from evalkit.models.malformed_answers import note_malformed
 from evalkit.models.python_function import UNLABELED
+from evalkit.models.quoted_answers import (
+    GROUNDING,
+    QUOTE_WITHOUT_OFFSETS,
+    GroundedItems,
+    ground_items,
+    quote_of,
+)
 
 T = TypeVar("T")
 LEFT_OUT = "left_out"
 MAX_LEFT_OUT = 20
+ARGUMENT_UNPLACED = "its argument is unplaced"
 EXPECTED = '{"label": "PER", "start": 0, "end": 3} with offsets of characters'
 _DETAIL_TYPES: Mapping[str, Any] = {
     "id": str,
@@ -75,9 +88,11 @@ def decode_line(line: bytes) -> Any:
         raise InputError(f"not JSON: {error}") from None
 
 
-def build_document(document: Document, answer: Mapping[str, Any]) -> Document:
+def build_document(
+    document: Document, answer: Mapping[str, Any], *, ground: bool = False
+) -> Document:
     """The document with the annotations of an answer, which has the keys of a JSONL line; a layer
-    that the answer lacks is None.
+    that the answer lacks is None. ground: whether texts without offsets are searched.
     """
     if answer.get("failure") is not None:
         return _fail_document(document, str(answer["failure"]) or "the model gave no reason")
@@ -90,12 +105,12 @@ def build_document(document: Document, answer: Mapping[str, Any]) -> Document:
         return _fail_document(
             document, f"the answer has another text: {quoted_repr(answer['text'], 40)}"
         )
-    for layer in ("entities", "events", "attributions", "unplaced"):
+    for layer in ("entities", "events", "attributions", "relations", "unplaced"):
         if not isinstance(answer.get(layer), list | None):
             return _fail_document(
                 document, f"{layer}: expected a list, got {quoted_repr(answer[layer])}"
             )
-    return _AnswerReader(document).read(answer)
+    return _AnswerReader(document, ground=ground).read(answer)
 
 
 def _fail_document(document: Document, reason: str) -> Document:
@@ -110,8 +125,11 @@ class _MisplacedError(DocumentError):
 class _AnswerReader:
     """Reads one answer; collects what is unplaced, malformed and left out."""
 
-    def __init__(self, document: Document) -> None:
-        self.document, self.text = document, document.text
+    def __init__(self, document: Document, *, ground: bool) -> None:
+        self.document, self.text, self.ground = document, document.text, ground
+        self.grounding: dict[str, Any] | None = None  # of texts that were searched
+        # The words of unplaced entities and events, and why relations of them are unplaced, by id
+        self.unplaced_arguments: dict[str, tuple[str, str]] = {}
         self.unplaced: list[Unplaced] = []
         self.malformed: list[tuple[Any, DocumentError]] = []
         self.has_misplaced = False  # whether a well-formed item is not in the text
@@ -119,23 +137,33 @@ class _AnswerReader:
 
     def read(self, answer: Mapping[str, Any]) -> Document:
         """The document with all valid annotations of the answer; invalid ones are unplaced."""
-        entities = self._read_layer(answer, "entities", self._entity)
-        events = self._read_layer(answer, "events", self._event)
+        entities = self._read_entities(answer)
+        events = self._drop_references(self._read_layer(answer, "events", self._event))
         attributions = self._read_layer(answer, "attributions", self._attribution)
+        words_of_id = self._list_words(entities, events)
+        relations = self._read_layer(
+            answer, "relations", lambda path, item: self._relation(path, item, words_of_id)
+        )
         for item in answer.get("unplaced") or ():
             self._add_unplaced_item(item)
-        layers: tuple[Any, ...] = (entities, events, attributions)
+        layers: tuple[Any, ...] = (entities, events, attributions, relations)
         try:
             document = self._build_document(*layers)
         except DocumentError as error:  # all offsets are valid: it is an id, a ref or a parent
             self.left_out.append(f"{error.location}: {error.message}; all ids, refs and parents")
-            document = self._build_document(*map(_without_ids, layers))
+            for relation in relations or ():
+                reason = f"{error.location}: {error.message}"
+                self._add_unplaced("relations", relation.label, reason)
+            layers = (*map(_without_ids, layers[:3]), None if relations is None else ())
+            document = self._build_document(*layers)
         document = msgspec.structs.replace(document, meta=self._meta(answer.get("meta")))
         if self.malformed and not self.has_misplaced and not any(layers):
             return note_malformed(document, *self.malformed[0], EXPECTED)
         return document
 
-    def _build_document(self, entities: Any, events: Any, attributions: Any) -> Document:
+    def _build_document(
+        self, entities: Any, events: Any, attributions: Any, relations: Any
+    ) -> Document:
         """The document with these layers. Raises DocumentError for an invalid id or reference."""
         return Document(
             self.document.id,
@@ -144,6 +172,7 @@ class _AnswerReader:
             events,
             attributions,
             unplaced=tuple(self.unplaced),
+            relations=relations,
         )
 
     def _read_layer(
@@ -155,13 +184,37 @@ class _AnswerReader:
         items = (read_item(f"{name}[{index}]", item) for index, item in enumerate(answer[name]))
         return tuple(item for item in items if item is not None)
 
+    def _read_entities(self, answer: Mapping[str, Any]) -> tuple[Entity, ...] | None:
+        """The valid entities; those without offsets are searched in the text if that is asked."""
+        if not self.ground or answer.get("entities") is None:
+            return self._read_layer(answer, "entities", self._entity)
+        grounded: GroundedItems = ground_items(self.text, answer["entities"])
+        entities: list[Entity] = []
+        positions: dict[int, int] = {}
+        for index, item in enumerate(grounded.items):
+            entity = self._entity(f"entities[{index}]", item)
+            if entity is not None:
+                positions[index] = len(entities)
+                entities.append(entity)
+        if grounded.groundings:
+            self.grounding = grounded.describe(positions)
+        return tuple(entities)
+
     def _entity(self, path: str, item: Any) -> Entity | None:
         """The entity of an item; None for an invalid one, which is unplaced."""
+        label, quote = _get(item, "label"), quote_of(item)
+        if quote is not None and isinstance(label, str) and label:
+            self.has_misplaced = True
+            reason = NOT_IN_TEXT if self.ground else QUOTE_WITHOUT_OFFSETS
+            self._add_unplaced("entities", label, reason, item)
+            self._note_unplaced(item, quote, ARGUMENT_NOT_IN_TEXT if self.ground else reason)
+            return None
         try:
             span = self._span(item)
             entity = Entity(item.get("label"), span.start, span.end, fragments=span.fragments)
         except DocumentError as error:
-            self._add_unplaced("entities", _get(item, "label"), error, item)
+            self._add_unplaced("entities", label, error, item)
+            self._note_unplaced(item, _get(item, "text"), ARGUMENT_UNPLACED)
             return None
         details = self._details(path, item, Entity, "id", "score", "attributes")
         return msgspec.structs.replace(entity, **details)
@@ -202,13 +255,67 @@ class _AnswerReader:
 
     def _add_unplaced_event(self, item: Any, error: DocumentError) -> None:
         """Add the trigger, realis and arguments of an invalid event to `unplaced`."""
-        self._add_unplaced("triggers", _get(item, "label"), error, _get(item, "trigger"))
+        trigger = _get(item, "trigger")
+        self._add_unplaced("triggers", _get(item, "label"), error, trigger)
+        self._note_unplaced(item, _get(trigger, "text"), ARGUMENT_UNPLACED)
         if _get(item, "realis") is not None:
             self._add_unplaced("realis", item["realis"], "its trigger is unplaced")
         for argument in _get_list(item, "arguments"):
             self._add_unplaced(
                 "arguments", _get(argument, "role"), "its event is unplaced", argument
             )
+
+    def _drop_references(self, events: tuple[Event, ...] | None) -> tuple[Event, ...] | None:
+        """The events without references of arguments to unplaced entities, which are noted."""
+        if not events or not self.unplaced_arguments:
+            return events
+        for index, event in enumerate(events):
+            for number, argument in enumerate(event.arguments):
+                if argument.ref in self.unplaced_arguments:
+                    path = f"events[{index}].arguments[{number}].ref"
+                    self.left_out.append(f"{path}: {quoted_repr(argument.ref)} is unplaced")
+        return tuple(remove_references(event, self.unplaced_arguments) for event in events)
+
+    def _list_words(
+        self, entities: tuple[Entity, ...] | None, events: tuple[Event, ...] | None
+    ) -> dict[str, str]:
+        """The words of the entities and events that relations can refer to, by id."""
+        words = {}
+        for entity in entities or ():
+            if entity.id is not None:
+                words[entity.id] = self.text[entity.start : entity.end]
+        for event in events or ():
+            if event.id is not None:
+                trigger = event.trigger
+                words[event.id] = "" if trigger is None else self.text[trigger.start : trigger.end]
+        return words
+
+    def _relation(self, path: str, item: Any, words_of_id: Mapping[str, str]) -> Relation | None:
+        """The relation of an item; None for an invalid one, and for one of an unplaced entity or
+        event, which are unplaced. words_of_id: the words of all others.
+        """
+        label = _get(item, "label")
+        try:
+            relation = Relation(label, _get(item, "head"), _get(item, "tail"))
+        except DocumentError as error:
+            self._add_unplaced("relations", label, error, item)
+            return None
+        words = []
+        reasons = []
+        for id in (relation.head, relation.tail):
+            if id in words_of_id:
+                words.append(words_of_id[id])
+                continue
+            unknown = "", f"no entity or event has the id {quoted_repr(id)}"
+            quote, reason = self.unplaced_arguments.get(id, unknown)
+            words.append(quote)
+            reasons.append(reason)
+        if reasons:
+            self.has_misplaced = True
+            self._add_unplaced("relations", label, reasons[0], {"text": " → ".join(words)})
+            return None
+        details = self._details(path, item, Relation, "id", "score", "attributes")
+        return msgspec.structs.replace(relation, **details)
 
     def _argument(self, path: str, item: Any) -> Argument | None:
         """The argument of an item; None for an invalid one, which is unplaced."""
@@ -300,6 +407,12 @@ class _AnswerReader:
             )
         )
 
+    def _note_unplaced(self, item: Any, words: object, reason: str) -> None:
+        """Note the id of an unplaced entity or event, for the relations that refer to it."""
+        id = _get(item, "id")
+        if isinstance(id, str):
+            self.unplaced_arguments[id] = words if isinstance(words, str) else "", reason
+
     def _add_unplaced_item(self, item: Any) -> None:
         """Take an item of the answer's own `unplaced`."""
         try:
@@ -313,6 +426,10 @@ class _AnswerReader:
         meta: dict[str, Any] | None = value if isinstance(value, dict) else None
         if meta is not value:
             self.left_out.append(f"meta: expected an object, got {quoted_repr(value)}")
+        if self.grounding is not None:
+            if meta and GROUNDING in meta:
+                self.left_out.append(f"meta.{GROUNDING}: {quoted_repr(meta[GROUNDING])}")
+            meta = {**(meta or {}), GROUNDING: self.grounding}
         if not self.left_out:
             return meta
         listed = self.left_out[:MAX_LEFT_OUT]

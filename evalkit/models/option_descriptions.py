@@ -52,7 +52,10 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "any_base_url": "Whether to resume a run with another base_url; the model is the same.",
         "api_key_env": "Environment variable that holds the API key.",
     },
-    "exec": {"timeout": "Seconds without output after which the program is ended."},
+    "exec": {
+        "timeout": "Seconds without output after which the program is ended.",
+        "ground": "Whether to search the texts of entities without offsets in the document.",
+    },
 }
 
 

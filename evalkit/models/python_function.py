@@ -4,6 +4,10 @@ For a text, a callable may return (start, end, label) triples, dicts as transfor
 (start, end and label, entity_group or entity; optionally a score), a dict with such a list under
 "entities", a Doc of spaCy, or a Document. An entity without a valid span becomes `Unplaced`, and a
 document on which the model raises has a `failure`: both stay in the score.
+
+Dicts with `text` and without offsets are unplaced, and their texts count in the layer of surfaces.
+The option `ground` searches the texts in the document; a model with a parameter `ground` of its own
+gets it instead.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,8 +33,16 @@ from evalkit.errors import (
     quoted_repr,
     to_one_line,
 )
+from evalkit.formats.quoted_entities import NOT_IN_TEXT
+from evalkit.formats.reading_options import parse_bool
 from evalkit.models.fingerprint import compute_fingerprint, hash_file
 from evalkit.models.malformed_answers import note_malformed
+from evalkit.models.quoted_answers import (
+    GROUNDING,
+    QUOTE_WITHOUT_OFFSETS,
+    ground_items,
+    quote_of,
+)
 from evalkit.models.registry import Model
 
 UNLABELED = "unlabeled"  # the label of an item without one
@@ -42,7 +54,8 @@ _LABEL_KEYS = ("label", "entity_group", "entity")
 
 def load(source: Any, **model_args: Any) -> Model:
     """A model from a callable, an object with .predict, "file.py:name" or "package.module:name";
-    `model_args` are passed on with each call, or to a class when it is instantiated.
+    `model_args` are passed on with each call, or to a class when it is instantiated, except for
+    `ground`.
 
     The settings include a digest of the code, so that a run is not resumed with another model of
     the same name.
@@ -54,6 +67,9 @@ def load(source: Any, **model_args: Any) -> Model:
         name = getattr(source, "__name__", type(source).__name__)
         target, settings = source, {"made of (sha256)": compute_fingerprint(source)}
     settings |= model_args
+    ground = False
+    if "ground" in model_args and not _has_parameter(target, "ground"):
+        ground = parse_bool("ground", model_args.pop("ground"))
     if isinstance(target, type):
         target, model_args = _instantiate(name, target, model_args), {}
     predict = getattr(target, "predict", None)
@@ -61,7 +77,7 @@ def load(source: Any, **model_args: Any) -> Model:
         _refuse_unknown_arguments(name, predict, model_args)
         return Model(
             name,
-            lambda documents: _predict_batch(predict, documents, model_args),
+            lambda documents: _predict_batch(predict, documents, model_args, ground=ground),
             settings=settings,
         )
     if not callable(target):
@@ -72,11 +88,21 @@ def load(source: Any, **model_args: Any) -> Model:
     return Model(
         name,
         lambda documents: (
-            _predict_one(target, document.text, document, model_args) for document in documents
+            _predict_one(target, document.text, document, model_args, ground=ground)
+            for document in documents
         ),
         settings=settings,
         streams=True,
     )
+
+
+def _has_parameter(target: Any, name: str) -> bool:
+    """Whether a function, class or `predict` method has a parameter of this name."""
+    function = target if isinstance(target, type) else getattr(target, "predict", target)
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # no function, or a builtin without a signature
+        return False
 
 
 def _instantiate(name: str, model_class: type, arguments: Mapping[str, Any]) -> Any:
@@ -187,7 +213,11 @@ def _model_names(module: ModuleType) -> list[str]:
 
 
 def _predict_batch(
-    predict: Any, documents: Sequence[Document], arguments: Mapping[str, Any]
+    predict: Any,
+    documents: Sequence[Document],
+    arguments: Mapping[str, Any],
+    *,
+    ground: bool,
 ) -> Iterator[Document]:
     """One call for all documents. If it raises or returns another number of answers, one call for
     each, so that one document fails alone.
@@ -200,7 +230,7 @@ def _predict_batch(
         answers = []
     if len(answers) == len(documents):
         for document, answer in zip(documents, answers, strict=True):
-            yield _document_from_answer(document, answer)
+            yield _document_from_answer(document, answer, ground=ground)
         return
     for document in documents:
         yield _predict_one(
@@ -208,6 +238,7 @@ def _predict_batch(
             [document],
             document,
             arguments,
+            ground=ground,
         )
 
 
@@ -220,11 +251,17 @@ def _single(answers: Iterable[Any]) -> Any:
 
 
 def _predict_one(
-    function: Any, model_input: Any, document: Document, arguments: Mapping[str, Any]
+    function: Any,
+    model_input: Any,
+    document: Document,
+    arguments: Mapping[str, Any],
+    *,
+    ground: bool,
 ) -> Document:
     """The document with the model's annotations, or with its failure."""
     try:
-        return _document_from_answer(document, function(model_input, **arguments))
+        answer = function(model_input, **arguments)
+        return _document_from_answer(document, answer, ground=ground)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     # A model may raise anything, even SystemExit, and must not end the run.
@@ -232,7 +269,7 @@ def _predict_one(
         return msgspec.structs.replace(document, failure=f"{type(error).__name__}: {error}")
 
 
-def _document_from_answer(document: Document, answer: Any) -> Document:
+def _document_from_answer(document: Document, answer: Any, *, ground: bool) -> Document:
     """The document with the annotations of an answer."""
     if isinstance(answer, Document):
         if answer.text != document.text:
@@ -248,32 +285,64 @@ def _document_from_answer(document: Document, answer: Any) -> Document:
             " list of dicts, or a Document"
         )
         return msgspec.structs.replace(document, failure=problem)
-    return add_entities(document, answer)
+    return _add_searched_entities(document, answer) if ground else add_entities(document, answer)
 
 
 def add_entities(document: Document, answer: Iterable[Any]) -> Document:
     """The document with entities from triples, dicts or Entities; an invalid one becomes Unplaced,
     with the reason.
     """
-    entities: list[Entity] = []
-    unplaced: list[Unplaced] = []
-    malformed: list[tuple[Any, str]] = []
-    for item in answer:
-        entity = _parse_triple(item) or _parse_entity(item)
+    return _parse_items(document.text, answer, QUOTE_WITHOUT_OFFSETS).build_document(document)
+
+
+def _add_searched_entities(document: Document, answer: Iterable[Any]) -> Document:
+    """Like `add_entities`, with offsets for items without offsets that are in the text."""
+    grounded = ground_items(document.text, list(answer))
+    parsed = _parse_items(document.text, grounded.items, NOT_IN_TEXT)
+    annotated = parsed.build_document(document)
+    if not grounded.groundings:
+        return annotated
+    positions = {index: position for position, index in enumerate(parsed.indices)}
+    meta = {**(annotated.meta or {}), GROUNDING: grounded.describe(positions)}
+    return msgspec.structs.replace(annotated, meta=meta)
+
+
+class _ParsedItems(NamedTuple):
+    """The entities of an answer, the index of the item of each, and what is invalid: all unplaced
+    items, and those that are malformed with the reason.
+    """
+
+    entities: list[Entity]
+    indices: list[int]
+    unplaced: list[Unplaced]
+    malformed: list[tuple[Any, str]]
+
+    def build_document(self, document: Document) -> Document:
+        """The document with these entities, and a note if all items are malformed."""
+        annotated = Document(
+            document.id, document.text, entities=tuple(self.entities), unplaced=tuple(self.unplaced)
+        )
+        if self.malformed and len(self.malformed) == len(self.unplaced) and not self.entities:
+            return note_malformed(annotated, *self.malformed[0], EXPECTED)
+        return annotated
+
+
+def _parse_items(text: str, answer: Iterable[Any], reason_for_quotes: str) -> _ParsedItems:
+    """The items of an answer. reason_for_quotes: why those without offsets are unplaced."""
+    parsed = _ParsedItems([], [], [], [])
+    for index, item in enumerate(answer):
+        entity = _parse_triple(item) or _parse_entity(item, reason_for_quotes)
         if isinstance(entity, Unplaced):
-            malformed.append((item, entity.reason))
-            unplaced.append(entity)
-        elif entity.end > len(document.text):
-            reason = f"end: {past_end_problem(entity.end, len(document.text))}"
-            unplaced.append(Unplaced("entities", entity.label, reason, _quote(item)))
+            if entity.reason != reason_for_quotes:
+                parsed.malformed.append((item, entity.reason))
+            parsed.unplaced.append(entity)
+        elif entity.end > len(text):
+            reason = f"end: {past_end_problem(entity.end, len(text))}"
+            parsed.unplaced.append(Unplaced("entities", entity.label, reason, _quote(item)))
         else:
-            entities.append(entity)
-    annotated = Document(
-        document.id, document.text, entities=tuple(entities), unplaced=tuple(unplaced)
-    )
-    if malformed and len(malformed) == len(unplaced) and not entities:
-        return note_malformed(annotated, *malformed[0], EXPECTED)
-    return annotated
+            parsed.entities.append(entity)
+            parsed.indices.append(index)
+    return parsed
 
 
 def _parse_triple(item: Any) -> Entity | None:
@@ -291,7 +360,7 @@ def _parse_triple(item: Any) -> Entity | None:
         return None
 
 
-def _parse_entity(item: Any) -> Entity | Unplaced:
+def _parse_entity(item: Any, reason_for_quotes: str) -> Entity | Unplaced:
     """The entity of an item of an answer; for an invalid item, an Unplaced with the reason."""
     fields = _item_fields(item)
     if fields is None:
@@ -311,6 +380,9 @@ def _parse_entity(item: Any) -> Entity | Unplaced:
             UNLABELED,
             f"label: invalid label {quoted_repr(label)}: expected printable characters",
         )
+    quote = quote_of(item)
+    if quote is not None:
+        return Unplaced("entities", str(label), reason_for_quotes, quote)
     try:
         return Entity(
             str(label),

@@ -349,7 +349,7 @@ def test_a_kind_that_is_misspelt_is_answered_with_the_nearest(model, nearest, fo
         (
             ["-m", "exec:cat", "-a", "speed=3"],
             2,
-            "evalkit: unknown argument 'speed' in 'exec models'; expected one of: timeout",
+            "evalkit: unknown argument 'speed' in 'exec models'; expected one of: timeout, ground",
         ),
     ],
 )
