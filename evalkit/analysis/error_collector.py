@@ -156,7 +156,7 @@ class ErrorCollector:
     def _add_breakdowns(self, source: ErrorBlock) -> None:
         scheme = self._request.metric.scheme
         if source.lenient is None:
-            matches = source.block.matching.pairs_under(scheme, wrong=False)
+            matches = source.block.match(scheme, wrong=False)
         else:  # other items count than under strict
             reduced = source.lenient.reduce(scheme)
             source, matches = replace(source, block=reduced.block), reduced.matches

@@ -21,6 +21,7 @@ from msgspec.structs import force_setattr
 
 from evalkit.data.document_display import describe_document, document_to_html
 from evalkit.data.field_checks import (
+    check_inside,
     check_label,
     check_score,
     check_text,
@@ -132,7 +133,8 @@ class Entity(Annotation, frozen=True, gc=False):
 class Argument(Annotation, frozen=True, gc=False):
     """A participant in an event, with its role.
 
-    `ref` is the id of the entity or event that fills the role, if there is one.
+    `ref` is the id of the entity or event that fills the role, if there is one. `head` is the
+    syntactic head, within the argument, which the scheme `head` compares.
     """
 
     role: str
@@ -141,11 +143,15 @@ class Argument(Annotation, frozen=True, gc=False):
     fragments: Fragments = ()
     ref: str | None = None
     score: float | None = None
+    head: Span | None = None
 
     def __post_init__(self) -> None:
         validate_offsets(self)
         check_label("role", self.role, self)
         check_score(self)
+        if self.head is not None:
+            require_type("head", self.head, Span)
+            check_inside("head", span_fragments(self.head), span_fragments(self))
 
 
 class Event(Annotation, frozen=True, gc=False):
@@ -366,7 +372,9 @@ def _has_valid_entities_only(document: Document) -> bool:
 
 
 def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
-    """Yields every span of a document as (layer, index, field, span), zones last."""
+    """Yields every span of a document as (layer, index, field, span), zones last; the head of an
+    argument after the argument.
+    """
     for index, entity in enumerate(document.entities or ()):
         yield "entities", index, "", entity
         if entity.alternatives:
@@ -377,6 +385,8 @@ def iter_spans(document: Document) -> Iterator[tuple[str, int, str, Any]]:
             yield "events", index, "trigger", event.trigger
         for n, argument in enumerate(event.arguments):
             yield "events", index, f"arguments[{n}]", argument
+            if argument.head is not None:
+                yield "events", index, f"arguments[{n}].head", argument.head
     for index, attribution in enumerate(document.attributions or ()):
         for name, span in iter_parts(attribution):
             yield "attributions", index, name, span

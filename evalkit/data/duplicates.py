@@ -90,7 +90,8 @@ def drop_duplicates(document: Document) -> Document:
     """The document with only the first annotation of each group of duplicates.
 
     References to a dropped annotation refer to the first instead. An argument without a reference
-    takes the one of its dropped duplicate. A document without duplicates is returned unchanged.
+    or a head takes the one of its dropped duplicate. A document without duplicates is returned
+    unchanged.
     """
     if next(find_duplicates(document), None) is None:
         return document
@@ -164,9 +165,12 @@ def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ..
         ref = argument.ref
         if ref is not None:
             ref = kept_ids.get(ref, ref)
-        first = distinct.setdefault(duplicate_key(argument), replace(argument, ref=ref))
+        key = duplicate_key(argument)
+        first = distinct.setdefault(key, replace(argument, ref=ref))
         if first.ref is None and ref is not None:
-            distinct[duplicate_key(argument)] = replace(first, ref=ref)
+            first = distinct[key] = replace(first, ref=ref)
+        if first.head is None and argument.head is not None:
+            distinct[key] = replace(first, head=argument.head)
     return tuple(distinct.values())
 
 

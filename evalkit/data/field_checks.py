@@ -81,6 +81,17 @@ def _as_pairs(fragments: Any) -> list[tuple[int, int]]:
     return pairs
 
 
+def check_inside(field: str, inner: Fragments, outer: Fragments) -> None:
+    """Raises DocumentError unless each range of `inner` lies within one of `outer`."""
+    for start, end in inner:
+        if not any(first <= start and end <= last for first, last in outer):
+            raise DocumentError(
+                f"{start} to {end} is not within {outer[0][0]} to {outer[-1][1]}: expected a part"
+                " of the argument",
+                field=field,
+            )
+
+
 def check_label(field: str, label: object, annotation: Any) -> None:
     """Raises DocumentError unless a label or role is a non-empty string; makes it a plain str."""
     if type(label) is str and label and label.isascii():

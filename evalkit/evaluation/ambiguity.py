@@ -279,6 +279,7 @@ def _iter_labeled_spans(
     for layer, index, field, span in iter_spans(document):
         if (
             layer != "zones"
+            and not field.endswith(".head")
             and (layer, index, field) not in exclude
             and len(span_fragments(span)) == 1
         ):
@@ -335,6 +336,6 @@ def _with(mark: Any, field: str, start: int, end: int) -> Any:
         return replace(mark, start=start, end=end)
     if field.startswith("arguments["):
         n = int(field[10:-1])
-        argument = replace(mark.arguments[n], start=start, end=end)
+        argument = replace(mark.arguments[n], start=start, end=end, head=None)
         return replace(mark, arguments=(*mark.arguments[:n], argument, *mark.arguments[n + 1 :]))
     return replace(mark, **{field: replace(getattr(mark, field), start=start, end=end)})

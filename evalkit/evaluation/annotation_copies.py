@@ -68,8 +68,11 @@ def copy_annotation(gold: Entity | Event, copier: LabelCopier) -> Entity | Event
 
 
 def move_span(annotation: SpanAnnotation, target: Any) -> SpanAnnotation:
-    """The annotation with the span of another one."""
-    return replace(annotation, start=target.start, end=target.end, fragments=target.fragments)
+    """The annotation with the span of another one; an argument also with its head, if any."""
+    span = {"start": target.start, "end": target.end, "fragments": target.fragments}
+    if isinstance(annotation, Argument):
+        return replace(annotation, **span, head=getattr(target, "head", None))
+    return replace(annotation, **span)
 
 
 def replace_documents(predicted: Corpus, fixed: Iterable[Document]) -> Corpus:

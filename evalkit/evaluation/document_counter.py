@@ -70,7 +70,7 @@ class ScoringTask:
 
     def digest_layers(self) -> list[str]:
         """The names of what digests of gold are made from."""
-        return sorted({get_layer(metric.layer).digest_layer for metric in self.metrics()})
+        return sorted({metric.digest_layer for metric in self.metrics()})
 
     def zones_of(self, document_layer: str) -> frozenset[str] | None:
         """The zones in which a layer is scored; None for everywhere."""

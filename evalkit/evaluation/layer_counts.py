@@ -11,7 +11,6 @@ import numpy as np
 from evalkit.data.batch import Vocabulary
 from evalkit.results.metadata import PlainDifference
 from evalkit.scoring.accuracy import measure_accuracy
-from evalkit.scoring.block_side import merge_set_aside
 from evalkit.scoring.cells import MetricCells, merge_cells
 from evalkit.scoring.columns import Cells, Ints
 from evalkit.scoring.count_table import (
@@ -77,10 +76,9 @@ class LayerCounts:
         """Add the counts of a block of so many documents."""
         for metric in self.metrics:
             cells = block.count_cells(metric.scheme, wrong=muc)
-            projected = block.for_scheme(metric.scheme)
-            set_aside = merge_set_aside(projected.gold, projected.predicted)
-            self._add_cells(metric, cells, set_aside)
+            self._add_cells(metric, cells, block.count_set_aside(metric.scheme))
             if metric.has_accuracy:
+                projected = block.for_scheme(metric.scheme)
                 accuracy = self.accuracies.get(str(metric), Accuracy(0, 0))
                 self.accuracies[str(metric)] = accuracy.add(measure_accuracy(projected))
         self._add_units(block.layout, documents)

@@ -216,6 +216,8 @@ class BratWriter:
         for n, argument in enumerate(event.arguments):
             position = f"{where}.arguments[{n}]"
             self._count_score_loss(argument, position)
+            if argument.head is not None:
+                self._conversion.add("heads of arguments", position)
             if not self._is_new(("arguments", id, *self._identity(argument)), position):
                 continue
             target = self._target(argument, position)

@@ -182,13 +182,17 @@ def unsupported_fields(annotation: Entity | Event | Relation) -> Iterator[str]:
     if annotation.attributes is not None and annotation.attributes != written_attributes:
         yield f"attributes of {layer}"
     for argument in arguments:
-        if argument.fragments:
-            yield "discontinuous arguments"
-            continue
-        if argument.ref is not None:
-            yield "refs of arguments"
-        if argument.score is not None:
-            yield "scores of arguments"
+        yield from _unsupported_argument_fields(argument)
+
+
+def _unsupported_argument_fields(argument: Argument) -> Iterator[str]:
+    """Yields a name for each field of an argument that is dropped."""
+    if argument.fragments:
+        yield "discontinuous arguments"
+        return
+    for field in ("ref", "score", "head"):
+        if getattr(argument, field) is not None:
+            yield f"{field}s of arguments"
 
 
 def check_xml(document: Document) -> None:

@@ -53,7 +53,7 @@ def column_types(*, with_text: bool = True) -> dict[str, Row]:
     }
     known = {"score": "float64", "attributes": "string"}
     entity = {"id": "string", "label": "string", **span, **known}
-    argument = {"role": "string", **span, "ref": "string", "score": "float64"}
+    argument = {"role": "string", **span, "ref": "string", "score": "float64", "head": span}
     event = {"id": "string", "label": "string", "realis": "string"}
     attribution = {
         "id": "string",
@@ -202,6 +202,7 @@ class _Rows:
             **self.span(document, argument),
             "ref": argument.ref,
             "score": argument.score,
+            "head": None if argument.head is None else self.span(document, argument.head),
         }
 
     def attribution(self, document: Document, attribution: Any) -> Row:

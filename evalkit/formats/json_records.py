@@ -22,7 +22,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 OPTIONAL_FIELDS = {
     "entities": ("id", "score", "attributes"),
     "events": ("id", "realis", "score", "attributes"),
-    "arguments": ("ref", "score"),
+    "arguments": ("ref", "score", "head"),
     "relations": ("id", "score", "attributes"),
 }
 _PLURAL = {"attributes": "attributes", "realis": "realis values"}

@@ -5,6 +5,10 @@ equal `document.text[start:end]` and is checked when it is read. Lines end at \\
 and a byte order mark are skipped. Unknown keys are refused: put other data into `meta` or
 `attributes`.
 
+An event of a whole document has no `trigger`. An argument may have a `head`, a span with `start`
+and `end` within it, for the scheme `head`, and a `ref`, the `id` of an entity or event. Entities
+whose `attributes` have an equal value under `entity` are mentions of one referent, for `coref`.
+
 **Reading options**, for files of other programs: `offset_unit`, `first_offset`, `end_offset`,
 `newlines`, `unicode_form`; see "Offsets in other units".
 
@@ -79,7 +83,7 @@ def line_with_text(public: type[Any], **replaced: Any) -> type[Any]:
 
 SpanLine = line_with_text(Span)
 EntityLine = line_with_text(Entity, alternatives=tuple[AlternativeLine, ...])
-ArgumentLine = line_with_text(Argument)
+ArgumentLine = line_with_text(Argument, head=SpanLine | None)
 EventLine = line_class(Event, trigger=SpanLine | None, arguments=tuple[ArgumentLine, ...])  # type: ignore[valid-type]
 AttributionLine = line_class(
     Attribution,
@@ -429,13 +433,12 @@ def to_json_dict(document: Document) -> dict[str, Any]:
 
 
 def _part_of(item: dict[str, Any], field: str) -> dict[str, Any]:
-    """The part of an annotation at a path such as "trigger" or "arguments[2]"; the annotation
+    """The part of an annotation at a path such as "trigger" or "arguments[2].head"; the annotation
     itself for "".
     """
-    name, _, index = field.partition("[")
-    part: Any = item[name] if name else item
-    if index:
-        part = part[int(index[:-1])]
+    part: Any = item
+    for step in re.findall(r"\w+", field):
+        part = part[int(step)] if step.isdigit() else part[step]
     annotation: dict[str, Any] = part
     return annotation
 

@@ -326,7 +326,16 @@ class _AnswerReader:
             self._add_unplaced("arguments", _get(item, "role"), error, item)
             return None
         details = self._details(path, item, Argument, "ref", "score")
-        return msgspec.structs.replace(argument, **details)
+        argument = msgspec.structs.replace(argument, **details)
+        if item.get("head") is None:
+            return argument
+        try:
+            argument = msgspec.structs.replace(argument, head=self._span(item["head"], "head"))
+        except DocumentError as error:
+            self.left_out.append(f"{path}.{error}")
+        else:
+            self._leave_out_unknown(f"{path}.head", item["head"], _SPAN_KEYS)
+        return argument
 
     def _attribution(self, path: str, item: Any) -> Attribution | None:
         """The attribution of an item; None without valid content: its parts are then unplaced."""

@@ -19,7 +19,6 @@ from evalkit.scoring.cells import FOUND, FOUND_HALF, GOLD, PREDICTED, WRONG_GOLD
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.counts import Accuracy, Counts
 from evalkit.scoring.digest import CorpusDigests
-from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric, get_scheme
 from evalkit.scoring.pairs import ItemPair
 from evalkit.stats.intervals import RATIOS, IntervalTable, Resampling, ratios_of
@@ -233,7 +232,7 @@ class MetricScores:
         if fields.get("corpus", "").endswith("@"):
             digests = self._source.digests()
             if digests is not None:
-                fields["corpus"] += digests.digest_of(get_layer(self.metric.layer).digest_layer)[:8]
+                fields["corpus"] += digests.digest_of(self.metric.digest_layer)[:8]
         return fields
 
     @property

@@ -43,6 +43,8 @@ _SCHEME_NOTES = {
     IOU: "iou:T: shared ÷ union of characters at least T, with equal label",
     "boundaries": "boundaries: labels of arguments ignored",
     "multiset": "",
+    "head": "head: equal span or head",
+    "coref": "coref: a mention of what gold refers to",
 }
 # Layers with a single label, and what their schemes compare
 _SINGLE_LABEL_NOTES = {
@@ -84,6 +86,10 @@ _LAYER_NAMES = {
 _COUNTED_AS_WRONG = {
     "duplicate": "duplicate predictions",
     "unplaced": "predictions without a valid place in the text (unplaced)",
+}
+_BY_SPAN_ONLY = {
+    "gold_without_head": "gold arguments without a head",
+    "gold_without_mentions": "gold arguments that refer to no entity",
 }
 _REASONS = {
     "gold_outside_zones": "gold items outside the scored zones",
@@ -350,6 +356,7 @@ def set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]
     """What each metric set aside, and what it counted as wrong beside its items."""
     yield from _count_lines(set_aside, _REASONS, "Set aside")
     yield from _count_lines(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
+    yield from _count_lines(set_aside, _BY_SPAN_ONLY, "Matched by an equal span only")
 
 
 def _has_unplaced(set_aside: Mapping[str, Mapping[str, int]]) -> bool:

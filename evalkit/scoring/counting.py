@@ -19,7 +19,13 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
 from evalkit.data.surface_normalization import NORMALIZATIONS
 from evalkit.scoring.attribution_groups import join_groups
-from evalkit.scoring.block_side import NO_ROWS, NO_UNPLACED, BlockSide
+from evalkit.scoring.block_side import (
+    NO_ROWS,
+    NO_UNPLACED,
+    BlockSide,
+    build_side,
+    merge_set_aside,
+)
 from evalkit.scoring.cells import (
     FOUND,
     FOUND_HALF,
@@ -33,7 +39,6 @@ from evalkit.scoring.cells import (
 )
 from evalkit.scoring.characters import count_characters
 from evalkit.scoring.columns import (
-    DROPPED_LABEL,
     NO_MERGED,
     Cells,
     Ints,
@@ -44,9 +49,9 @@ from evalkit.scoring.columns import (
     document_offsets,
     has_duplicates,
     is_first_occurrence,
-    merge_equal,
     span_keys,
 )
+from evalkit.scoring.event_items import ARGUMENT_SCHEMES, HEAD
 from evalkit.scoring.items import Maps
 from evalkit.scoring.layers import Layer, iter_unplaced, order_symmetric
 from evalkit.scoring.links import MENTION_FREE, project_links, unite_nil
@@ -66,7 +71,8 @@ from evalkit.scoring.zones import SegmentLayout, build_layout
 class Block:
     """Both sides of a block in one layer, to be matched under any of its schemes.
 
-    compares_strings, has_links: see `Layer`.
+    compares_strings, has_links: see `Layer`. argument_documents: those of both sides in layers of
+    arguments, whose heads and mentions are looked up.
     """
 
     gold: BlockSide
@@ -77,6 +83,7 @@ class Block:
     compares_strings: bool = False
     has_repeats: bool = False
     has_links: bool = False
+    argument_documents: tuple[Sequence[Document], Sequence[Document]] | None = None
 
     @cached_property
     def rank(self) -> Ints:
@@ -179,7 +186,29 @@ class Block:
                 len(self.coding.labels),
             )
         block = self.for_scheme(scheme)
-        return block.count_matches(block.matching.pairs_under(scheme, wrong=wrong))
+        return block.count_matches(block.match(scheme, wrong=wrong))
+
+    def count_set_aside(self, scheme: str) -> dict[str, int]:
+        """The number of items that are set aside, or not compared as others are, by reason."""
+        block = self.for_scheme(scheme)
+        counts = merge_set_aside(block.gold, block.predicted)
+        if self.argument_documents is not None and scheme in ARGUMENT_SCHEMES:
+            from evalkit.scoring.argument_edges import count_by_span_only
+
+            counts |= count_by_span_only(scheme, self.gold, self.argument_documents[0])
+        return counts
+
+    def match(self, scheme: str, *, wrong: bool = True) -> Matches:
+        """The pairs of a scheme. wrong: see `Matching.pairs_under`."""
+        if self.argument_documents is None or scheme not in ARGUMENT_SCHEMES:
+            return self.matching.pairs_under(scheme, wrong=wrong)
+        # Imported here: few runs use these schemes.
+        from evalkit.scoring.argument_edges import find_edges
+        from evalkit.scoring.edge_matching import EdgeMatcher
+
+        edges = find_edges(scheme, self.gold, self.predicted, self.argument_documents)
+        matcher = EdgeMatcher(self.gold.columns, self.predicted.columns, self.coding.pieces)
+        return self.matching.add_wrong(scheme, matcher.match(edges), wrong=wrong)
 
     def count_matches(self, matches: Matches) -> Cells:
         """The counts of matched pairs, a column for each unit and label that has items."""
@@ -313,8 +342,8 @@ class BlockBuilder:
         else:
             gold_units = layout.assign_units(gold, self.coding.pieces)
             predicted_units = layout.assign_units(predicted, self.coding.pieces)
-        gold_side = _build_side(gold, gold_duplicates, gold_units, "gold", merge=gold_merge)
-        predicted_side = _build_side(
+        gold_side = build_side(gold, gold_duplicates, gold_units, "gold", merge=gold_merge)
+        predicted_side = build_side(
             predicted, predicted_duplicates, predicted_units, "predicted", merge=predicted_merge
         )
         if layer.compares_strings:
@@ -347,6 +376,7 @@ class BlockBuilder:
             layer.compares_strings,
             layer.compares_strings,
             layer.has_links,
+            self.documents if HEAD in layer.schemes else None,
         )
 
     def _has_equal_items(self, items: ItemArrays) -> bool:
@@ -418,44 +448,6 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
 def _remove_groups(side: BlockSide) -> BlockSide:
     columns = side.columns
     return replace(side, columns=replace(columns, head=np.zeros_like(columns.head)))
-
-
-def _build_side(
-    items: ItemArrays,
-    duplicates: Mask,
-    units: tuple[Mask, Ints],
-    name: str,
-    *,
-    merge: bool,
-) -> BlockSide:
-    """The items that are matched, and those set aside. merge: items that are equal, but do not come
-    from duplicates, count once. units: which items are scored, and the unit of each.
-    """
-    is_scored, unit = units
-    is_kept = items.label != DROPPED_LABEL
-    copied = np.flatnonzero(is_scored & is_kept & duplicates)
-    candidates = np.flatnonzero(is_scored & is_kept & ~duplicates)
-    matched, merged = candidates, NO_MERGED
-    if merge:
-        matched, merged = merge_equal(items, candidates)
-    set_aside = {
-        f"{name}_outside_zones": int((~is_scored & is_kept).sum()),
-        f"{name}_merged": len(candidates) - len(matched),
-    }
-    if name == "predicted":
-        set_aside["duplicate"] = len(copied)
-    is_whole = len(matched) == len(items)  # then the arrays need not be copied
-    return BlockSide(
-        columns=items if is_whole else items.take(matched),
-        unit=unit if is_whole else unit[matched],
-        duplicates=items.take(copied),
-        copies_unit=unit[copied],
-        unplaced=NO_UNPLACED,
-        set_aside=set_aside,
-        rows=matched,
-        copies_rows=copied,
-        merged=merged,
-    )
 
 
 def _find_unplaced(

@@ -6,7 +6,9 @@ annotations, and the schema.
                 and the span of its arguments in place of their ids); for `entities:KEY`, of
                 [label, fragments, canonical value] of each entity that has KEY; an entity that has
                 alternatives or is optional adds the XXH3 of [label, fragments, sorted (label,
-                fragments) of alternatives, whether it is optional]
+                fragments) of alternatives, whether it is optional]; for `events+mentions`, also of
+                [event type, trigger, role, fragments, mentions] of each argument that has mentions
+                other than itself
     document    the 128 bits of the XXH3 of its id, text and zones; where a layer is annotated, the
                 XXH3 of that and of the sum of its annotations modulo 2**64, which no order changes
     corpus      the sha256 of the schema's JSON and of the sum of its documents' digests modulo
@@ -23,6 +25,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,8 +40,10 @@ from evalkit.data.document import span_fragments
 from evalkit.data.gold_alternatives import label_of
 from evalkit.data.hashing import annotation_keys
 from evalkit.data.schema import Schema
+from evalkit.scoring.argument_mentions import iter_mention_digests
 from evalkit.scoring.attribute_values import iter_value_digests
 from evalkit.scoring.columns import ItemArrayBuilder, SharedEncoding, hash_columns
+from evalkit.scoring.event_items import MENTIONS_SUFFIX
 
 UNANNOTATED = b"-"
 DIGEST_RANGE = 2**128
@@ -213,15 +218,18 @@ def _sum_contiguous(entities: EntityArrays) -> bytes:
 
 def _digest_annotations(document: Any, layer: str) -> bytes:
     """The sum of the digests of the annotations of a layer, or of the entities with the attribute
-    KEY for the layer `entities:KEY`; UNANNOTATED for None.
+    KEY for the layer `entities:KEY`; of events and the mentions of arguments for `events+mentions`;
+    UNANNOTATED for None.
     """
-    document_layer, _, attribute = layer.partition(":")
+    document_layer, _, attribute = layer.removesuffix(MENTIONS_SUFFIX).partition(":")
     if getattr(document, document_layer) is None:
         return UNANNOTATED
     if attribute:
         keys = iter_value_digests(document, attribute)
     else:
-        keys = annotation_keys(document, layer)
+        keys = annotation_keys(document, document_layer)
+    if layer.endswith(MENTIONS_SUFFIX):
+        keys = chain(keys, iter_mention_digests(document))
     total = 0
     for key in keys:
         total += xxhash.xxh3_64_intdigest(key)

@@ -13,6 +13,10 @@ from typing import Any
 from evalkit.data.document import Document, trigger_fragments
 from evalkit.scoring.items import Items, Maps, build_items, map_label
 
+HEAD, COREF = "head", "coref"  # schemes of arguments, see `argument_edges`
+ARGUMENT_SCHEMES = (HEAD, COREF)
+MENTIONS_SUFFIX = "+mentions"  # of the name of a digest that depends on the mentions of arguments
+
 
 def list_triggers(documents: Sequence[Document], maps: Maps) -> Items:
     """Each trigger, labeled with the type of its event."""

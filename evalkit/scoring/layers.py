@@ -299,9 +299,19 @@ LAYERS = {
         has_lenient_gold=True,
     ),
     "triggers": Layer("events", events.list_triggers, None, events.trigger_scores),
-    "arguments": Layer("events", events.list_arguments, None, events.argument_scores),
+    "arguments": Layer(
+        "events",
+        events.list_arguments,
+        None,
+        events.argument_scores,
+        (*ALL_SCHEMES, *events.ARGUMENT_SCHEMES),
+    ),
     "attached-arguments": Layer(
-        "events", events.list_attached_arguments, None, events.argument_scores
+        "events",
+        events.list_attached_arguments,
+        None,
+        events.argument_scores,
+        (*ALL_SCHEMES, *events.ARGUMENT_SCHEMES),
     ),
     "realis": Layer(
         "events", events.list_realis, events.event_of_each_realis, events.realis_scores

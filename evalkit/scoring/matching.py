@@ -102,6 +102,10 @@ class Matching:
             correct = self._match_above(OverlapThreshold.parse(scheme))
         else:
             correct = self._same_label_overlaps
+        return self.add_wrong(scheme, correct, wrong=wrong)
+
+    def add_wrong(self, scheme: str, correct: Pairs, *, wrong: bool = True) -> Matches:
+        """The correct pairs of a scheme, and what else overlaps. wrong: as in `pairs_under`."""
         if not wrong:
             return Matches(correct, NO_PAIRS, NO_PAIRS)
         return Matches(correct, NO_PAIRS, self._match_remaining(scheme, correct))

@@ -11,6 +11,10 @@ given to one-to-one pairs:
                 characters ≥ T, same label
     partial     overlap                     1 if the same span, else 1/2
     characters  -                           1 for each character that both sides put under one label
+    head        same span or head, same     1 (of arguments: see
+                label                       argument_edges)
+    coref       a mention of gold's         1 (of arguments)
+                referent, same label
     multiset    same string, same label     1 (of surfaces: repeated strings
                                               count as often as they occur)
     mention-free  same id                   1 (of links: the ids of a document)
@@ -31,6 +35,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
+from evalkit.scoring.event_items import COREF, HEAD, MENTIONS_SUFFIX
 from evalkit.scoring.layers import LAYERS, get_layer, is_layer
 from evalkit.scoring.overlap_threshold import IOU, PREFIX, normalize_scheme
 
@@ -56,6 +61,8 @@ SCHEMES = {
     "characters": Scheme(same_label=True, counts_items=False),
     "boundaries": Scheme(same_label=True, same_group=False),
     "multiset": Scheme(same_label=True),
+    HEAD: Scheme(same_label=True),
+    COREF: Scheme(same_label=True),
     "mention-free": Scheme(same_label=True),
     "in-kb": Scheme(same_label=True),
 }
@@ -169,6 +176,12 @@ class Metric:
     def has_accuracy(self) -> bool:
         """Whether there is an accuracy over pairs of items with one span."""
         return self.scheme == "strict" and get_layer(self.layer).has_accuracy
+
+    @property
+    def digest_layer(self) -> str:
+        """The name of what the digest of a corpus is made from."""
+        layer = get_layer(self.layer).digest_layer
+        return f"{layer}{MENTIONS_SUFFIX}" if self.scheme == COREF else layer
 
     def __str__(self) -> str:
         return f"{self.layer}/{self.scheme}"

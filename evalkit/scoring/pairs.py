@@ -118,7 +118,7 @@ def _pairs_of_items(
 ) -> Iterator[ItemPair]:
     _refuse_characters(metric)
     block = block.for_scheme(metric.scheme)
-    matches = block.matching.pairs_under(metric.scheme)
+    matches = block.match(metric.scheme)
     copies = ["duplicate"] * len(block.predicted.duplicates)
     return _sort_pairs(block, _matched_rows(matches), copies, ids, items)
 

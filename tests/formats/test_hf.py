@@ -118,6 +118,7 @@ def test_flat_rows_name_their_document_and_place():
             "fragments": [],
             "ref": "T1",
             "score": None,
+            "head": None,
         }
     ]
     assert [(row["cue"], row["content"]["text"], row["parent"]) for row in made["attributions"]][

@@ -106,15 +106,14 @@ def items_of(document: Document, layer: str, zones: tuple[Zone, ...]) -> list[tu
                 items.append((argument.role, ranges_of(argument), event.label))
             if layer == "attached-arguments":
                 items.append((argument.role, ranges_of(argument), (event.label, trigger)))
+    return [item for item in items if is_scored(item[1], zones)]
+
+
+def is_scored(ranges: tuple, zones: tuple[Zone, ...]) -> bool:
+    """Whether a span is not entirely outside the zones called "in"."""
     scored = [zone for zone in zones if zone.label == "in"]
-    if not zones:
-        return items
-    kept = []
-    for item in items:
-        pieces = [(start, end, zone) for start, end in item[1] for zone in scored]
-        if any(start < zone.end and zone.start < end for start, end, zone in pieces):
-            kept.append(item)
-    return kept
+    pieces = [(start, end, zone) for start, end in ranges for zone in scored]
+    return not zones or any(start < zone.end and zone.start < end for start, end, zone in pieces)
 
 
 def count_items(gold: Document, predicted: Document, layer: str, scheme: str) -> tuple:

@@ -78,7 +78,10 @@ def test_every_metric_is_offered_once_in_the_order_of_the_layers():
                 "attributions",
                 "attached-attributions",
             )
-            for scheme in ("strict", "exact", "partial", "type", "characters")
+            for scheme in (
+                *("strict", "exact", "partial", "type", "characters"),
+                *(("head", "coref") if layer.endswith("arguments") else ()),
+            )
         ),
         "attribution-relations/strict",
         "attribution-relations/type",
