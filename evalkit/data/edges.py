@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evalkit.data.document import Attribution, Document, Entity, Event, span_fragments
+from evalkit.data.document import Argument, Attribution, Document, Entity, Event, span_fragments
 from evalkit.data.text import Range
 
 PUNCTUATION = ",;:!?•–—、。，；：！？"
@@ -25,8 +25,8 @@ class TrimmedDocument(NamedTuple):
 
 
 def trim_document(document: Document) -> TrimmedDocument:
-    """The document with all its spans trimmed: of entities, triggers, arguments and parts of
-    attributions. A span of nothing else stays as it is.
+    """The document with all its spans trimmed: of entities, triggers, arguments, their heads and
+    parts of attributions. A span of nothing else stays as it is.
 
     Raises DocumentError if an alternative equals another entity then.
     """
@@ -80,8 +80,20 @@ class _Trimmer:
     def trim_event(self, event: Event) -> Event:
         """An event with its trigger and arguments trimmed."""
         trigger = None if event.trigger is None else self.trim_span(event.trigger)
-        arguments = tuple(map(self.trim_span, event.arguments))
+        arguments = tuple(map(self.trim_argument, event.arguments))
         return msgspec.structs.replace(event, trigger=trigger, arguments=arguments)
+
+    def trim_argument(self, argument: Argument) -> Argument:
+        """An argument with its head trimmed; as it is if its head has nothing but such edges."""
+        head = argument.head
+        if head is None:
+            trimmed: Argument = self.trim_span(argument)
+            return trimmed
+        if not self._trim_fragments(list(span_fragments(head))):
+            return argument
+        # The head is set last, since it lies within the trimmed argument only when it is trimmed.
+        trimmed = self.trim_span(msgspec.structs.replace(argument, head=None))
+        return msgspec.structs.replace(trimmed, head=self.trim_span(head))
 
     def trim_attribution(self, attribution: Attribution) -> Attribution:
         """An attribution with its parts trimmed."""

@@ -447,3 +447,20 @@ def test_a_model_may_return_heads():
     )
 
     assert counts_of(scores["arguments/head"].micro) == (1, 1, 1)
+
+
+def test_heads_are_trimmed_with_their_arguments(tmp_path):
+    text = "the man, old; sat"
+    comma = Argument("Agent", 0, 8, head=Span(7, 8))
+    trimmed = Argument("Place", 3, 8, head=Span(4, 8))
+    broken = Argument("Time", 4, 13, ((4, 8), (9, 13)), head=Span(7, 13, ((7, 8), (9, 13))))
+    event = Event("Go", None, [comma, trimmed, broken])
+    Corpus([Document("d", text, events=[event])]).save(tmp_path / "x.jsonl")
+
+    corpus = load_corpus(tmp_path / "x.jsonl", trim=True)
+
+    assert corpus[0].events[0].arguments == (
+        comma,
+        Argument("Place", 4, 7, head=Span(4, 7)),
+        Argument("Time", 4, 12, ((4, 8), (9, 12)), head=Span(9, 12)),
+    )
