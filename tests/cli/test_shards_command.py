@@ -171,12 +171,12 @@ def test_an_interrupted_command_keeps_the_finished_shards(folder, jobs):
     for name in ("gold", "predicted"):
         line = (folder / name / "part-0.jsonl").read_text().splitlines()[0]
         with (folder / name / "part-9.jsonl").open("w") as file:
-            for number in range(300_000):
+            for number in range(600_000):
                 file.write(line.replace('"d0"', f'"x{number}"') + "\n")
     command = [*COMMAND, "score", *PATTERNS, "--run-dir", "run", "--jobs", str(jobs)]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     while len(list((folder / "run").glob("shards/*.counts"))) < 3:
-        time.sleep(0.05)
+        time.sleep(0.001)
         assert process.poll() is None
 
     process.send_signal(signal.SIGINT)

@@ -7,6 +7,8 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -149,7 +151,17 @@ def test_no_temporary_file_remains(files, tmp_path, monkeypatch, small_parts):
     assert list(temporary.iterdir()) == []
 
 
+def unlinked_files(pid, folder):
+    """Yields the open files of a process that have no name in a folder, as temporary ones have."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # a file that was closed meanwhile
+            target = str(entry.readlink())
+            if target.startswith(f"{folder}/#"):
+                yield target
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs the files of a process")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_temporary_file_remains_of_a_command_that_is_ended(files, tmp_path, number):
     documents = [
@@ -171,7 +183,9 @@ def test_no_temporary_file_remains_of_a_command_that_is_ended(files, tmp_path, n
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    time.sleep(1.5)
+    while not list(unlinked_files(process.pid, temporary)):  # until the file is being partitioned
+        assert process.poll() is None
+        time.sleep(0.001)
 
     process.send_signal(number)
     process.communicate(timeout=30)

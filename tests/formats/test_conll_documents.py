@@ -429,7 +429,7 @@ def test_the_documents_of_each_division_have_all_sentences_in_order(
 @pytest.mark.parametrize("documents", ["sentence", "file", 10])
 def test_reading_sentences_takes_time_linear_in_their_number(tmp_path, documents):
     seconds = {}
-    for sentences in (2_000, 16_000):
+    for sentences in (1_000, 16_000):
         path = tmp_path / f"{sentences}.conll"
         path.write_text("Ada B-PER\nwrote O\na O\nbook O\n\n" * sentences)
         times = []
@@ -439,4 +439,5 @@ def test_reading_sentences_takes_time_linear_in_their_number(tmp_path, documents
             times.append(time.process_time() - began)
         seconds[sentences] = min(times)
 
-    assert seconds[16_000] < 24 * seconds[2_000] + 0.05  # 8 where linear, 64 where quadratic
+    # 16 where linear, 256 where quadratic; a busy machine alone was seen to make 40 of it
+    assert seconds[16_000] < 100 * seconds[1_000]
