@@ -1,4 +1,4 @@
-"""Reads the objects of a JSON file that is one list."""
+"""Reads the objects of a JSON file that is one list, or has an object on each line."""
 
 from __future__ import annotations
 
@@ -11,8 +11,25 @@ import msgspec
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError
 from evalkit.files import open_input
+from evalkit.formats import jsonl
 
 BOM = b"\xef\xbb\xbf"
+HEAD = 1_000  # bytes of a file that show whether it is a list
+
+
+def iter_list_or_lines(
+    path: Path, expected: str
+) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:
+    """Yields each object of a file, or a LoadError, with the line on which it begins: those of a
+    list, or one on each line. expected: what the file should hold, for messages.
+    """
+    with open_input(path) as file:
+        is_list = file.read(HEAD).removeprefix(BOM).lstrip().startswith(b"[")
+    if is_list:
+        yield from iter_list(path, expected)
+        return
+    for number, line in jsonl.iter_lines(path, dict[str, Any]):
+        yield f"{path}:{number}", line
 
 
 def iter_list(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any] | LoadError]]:

@@ -153,7 +153,7 @@ def read(
         grounded = ConversionReport() if conversion is None else conversion
     for number, line in iter_lines(path, UncheckedZonesLine):
         position = f"{path}:{number}"
-        yield position, _convert_line(line, position, reading, grounded)
+        yield position, convert_line(line, position, reading, grounded)
 
 
 def _read_chunks(path: Path) -> DocumentResults:
@@ -182,11 +182,11 @@ def _read_chunks(path: Path) -> DocumentResults:
             other_chunks += 1
             for number, line in lines.decode(io.BytesIO(data), first_number):
                 position = f"{prefix}{number}"
-                yield position, _convert_line(line, position)
+                yield position, convert_line(line, position)
             first_number += data.count(b"\n")
 
 
-def _convert_line(
+def convert_line(
     line: Any,
     position: str,
     reading: OffsetConvention | None = None,

@@ -18,12 +18,10 @@ SHARED = {
     "repair": "Invalid tag sequences: error, discard, begin (start an entity) or conlleval.",
     "texts": "Folder or file with the texts, for data published without them.",
     "triggers": "Span group or type to read as event triggers.",
+    "ground": "Whether to search the texts of entities without offsets in the document.",
     "align_with": "Corpus of the same documents; tokens are split at its annotations, too.",
 }
 OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
-    "jsonl": {
-        "ground": "Whether to search the texts of entities without offsets in the document.",
-    },
     "conll": {
         "token_column": "Column of the token, from 0; negative from the end.",
         "tag_column": "Column of the tag, from 0; negative from the end.",
@@ -72,6 +70,12 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     },
     "gliner-json": {
         "text": "given: the text in the file, if it has one; tokens: the tokens joined by spaces.",
+    },
+    "langextract": {
+        "texts": "Corpus with the texts and ids, for records that lack them.",
+    },
+    "gliner2-json": {
+        "texts": "Corpus with the texts and ids, for records that lack them.",
     },
     "parquet": {
         "texts": "Corpus or folder with the texts of a table of spans.",

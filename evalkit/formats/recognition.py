@@ -53,6 +53,14 @@ def _has_doccano_entities(record: Record) -> bool:
     )
 
 
+def _has_label_lists(record: Record) -> bool:
+    return isinstance(record["entities"], dict)
+
+
+def _has_output_entities(record: Record) -> bool:
+    return "entities" in record["output"]
+
+
 def _has_triples(key: str) -> Callable[[Record], bool]:
     """Returns a check that all items under a key are [start, end, label]."""
     return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
@@ -73,6 +81,9 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("dygie", ("sentences", "relations"), _always),
     ("spert", ("tokens", "entities"), _has_token_entities),
     ("gliner-json", ("tokenized_text",), _always),
+    ("langextract", ("extractions",), _always),
+    ("gliner2-json", ("entities",), _has_label_lists),
+    ("gliner2-json", ("input", "output"), _has_output_entities),
     ("labelstudio", ("data", "annotations"), _always),
     ("labelstudio", ("data", "completions"), _always),
     ("labelstudio", ("data", "predictions"), _always),

@@ -77,6 +77,8 @@ FORMATS = {
     "spert": Format((), "SpERT JSON: tokens, entities and relations"),
     "gliner-json": Format((), "GLiNER's training data: tokens, entities and relations as JSON"),
     "bigbio": Format((), "BigBIO-shaped JSON"),
+    "langextract": Format((), "langextract JSONL: extractions with or without offsets"),
+    "gliner2-json": Format((), "GLiNER2's results and training data: strings under labels"),
     "parquet": Format(
         (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
     ),

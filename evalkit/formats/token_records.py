@@ -17,10 +17,9 @@ import msgspec
 
 from evalkit.data.document import Document, Entity, Relation
 from evalkit.errors import InputError, LoadError, UnknownNameError
-from evalkit.files import open_input, replace_file
-from evalkit.formats import jsonl
+from evalkit.files import replace_file
 from evalkit.formats.conversion import INDISTINGUISHABLE, ConversionReport, drop_indistinguishable
-from evalkit.formats.json_lists import BOM, iter_list
+from evalkit.formats.json_lists import iter_list_or_lines
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.token_spans import TokenIndex, check_token_offsets, join_tokens
 from evalkit.formats.tool_exports import supported_documents
@@ -29,7 +28,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 # Ids of entities are counted where relations are written
 SUPPORTED_FIELDS = {"entities", "relations", "entities.id"}
 TEXTS = ("given", "tokens")
-MAX_HEAD = 1000  # bytes in which the first character of a file is searched
 
 
 class TokenRecord(NamedTuple):
@@ -61,22 +59,11 @@ def iter_token_records(
     """Yields each record of a JSON list, or of a file with a record on each line, with the line on
     which it begins; a LoadError for an invalid one. Unknown keys are counted as dropped.
     """
-    items: Iterator[tuple[str, dict[str, Any] | LoadError]]
-    if _is_list(path):
-        items = iter_list(path, expected)
-    else:
-        lines = jsonl.iter_lines(path, dict[str, Any])
-        items = ((f"{path}:{number}", line) for number, line in lines)
-    for position, item in items:
+    for position, item in iter_list_or_lines(path, expected):
         if isinstance(item, LoadError):
             yield position, item
         else:
             yield position, convert_record(item, kind, position, conversion)
-
-
-def _is_list(path: Path) -> bool:
-    with open_input(path) as file:
-        return file.read(MAX_HEAD).removeprefix(BOM).lstrip().startswith(b"[")
 
 
 def check_text_option(text: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit import InputError, LoadError, load_corpus
 
-READ_BY_LINES = ["jsonl", "doccano", "prodigy", "textee", "dygie", "bigbio"]
+READ_BY_LINES = ["jsonl", "doccano", "prodigy", "textee", "dygie", "bigbio", "langextract"]
 
 
 def seconds(location):

@@ -46,7 +46,18 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
 
 @pytest.mark.parametrize(
     "format",
-    ["doccano", "labelstudio", "cas", "dygie", "textee", "bigbio", "spert", "gliner-json"],
+    [
+        "doccano",
+        "labelstudio",
+        "cas",
+        "dygie",
+        "textee",
+        "bigbio",
+        "spert",
+        "gliner-json",
+        "langextract",
+        "gliner2-json",
+    ],
 )
 @pytest.mark.parametrize("first_id", ["T1", None])
 def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, format, first_id):
@@ -80,6 +91,8 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "bigbio",
         "spert",
         "gliner-json",
+        "langextract",
+        "gliner2-json",
         "brat",
         "conll",
         "prodigy",
