@@ -5,7 +5,7 @@ import random
 
 import pytest
 from helpers.cli import run_evalkit
-from helpers.surfaces import count_strings, normalize_answer, random_corpora, string_of
+from helpers.surfaces import count_strings, random_corpora
 
 from evalkit import Corpus, Document, Entity, InputError, Unplaced, Zone, compare, score
 from evalkit.evaluation.verify import find_differences
@@ -141,30 +141,6 @@ def test_random_documents_score_as_in_plain_loops(documents, normalization, zone
             expected = count_strings(mine, theirs, normalization, repeats=repeats)
             row = by_document.get(mine.id)
             assert expected == ((0, 0, 0) if row is None else counts_of(row)), (metric, mine.id)
-
-
-def test_squad_strict_equals_universal_ner():
-    gold, predicted = random_corpora(4, 200)
-    rows = {"tp": 0, "predicted": 0, "gold": 0}
-    for mine, theirs in zip(gold, predicted):
-        for label in "AB":  # one example of universal-ner asks for one type
-            answers = [
-                {
-                    text
-                    for entity in document.entities
-                    if entity.label == label
-                    and (text := normalize_answer(string_of(document, entity)))
-                }
-                for document in (mine, theirs)
-            ]
-            rows["tp"] += len(answers[0] & answers[1])
-            rows["predicted"] += len(answers[1])
-            rows["gold"] += len(answers[0])
-    without_quotes = Corpus([Document(d.id, d.text, d.entities) for d in predicted])
-
-    row = score(gold, without_quotes, "surfaces", normalization="squad")["surfaces/strict"].micro
-
-    assert {"tp": row.tp, "predicted": row.predicted, "gold": row.gold} == rows
 
 
 def test_sides_can_be_exchanged():
