@@ -1,7 +1,8 @@
 """The kinds of error of entities whose gold has alternatives, optional items or ignore regions.
 
 A required gold item is compared by the form (the item itself, or one of its alternatives) that fits
-a prediction best: by kind of pair, then by the distance of both ends, then by shared characters.
+a prediction best: by kind of pair, then by the distance of both ends, then by shared characters; of
+several, too short comes before too long, and that before shifted.
 All else is as in `error_kinds` and `span_pairing`: the pairing has the greatest vector (number of
 correct, label, boundary and label+boundary pairs, shared characters, minus the distances). Correct
 pairs are those of strict, also where a prediction equals an alternative.

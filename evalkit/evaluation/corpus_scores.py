@@ -215,8 +215,7 @@ def score(
     metadata = result.metadata
     metadata.name = None if name is None else escape_surrogates(name)
     if run.has_prediction_meta:
-        metrics_of_result = [counts.metric for counts in result.counts]
-        metadata.ambiguity = measure_ambiguity(run.task, metrics_of_result)
+        metadata.ambiguity = measure_ambiguity(run.task, result.plain_metrics())
     return Scores.from_result(result, run)
 
 

@@ -68,9 +68,8 @@ def _count(task: ShardTask, inputs: EvaluationInputs) -> bytes:
     scoring_task = ScoringTask(inputs, task.options, mapping, task.resampling)
     counter = DocumentCounter(scoring_task, is_shard=True)
     result = counter.count()
-    if isinstance(task.inputs, ShardPair):  # that of parts of one file is measured over the file
-        metrics = [counts.metric for counts in result.counts]
-        if counter.has_prediction_meta:
-            result.metadata.ambiguity = measure_ambiguity(scoring_task, metrics)
     has_meta = counter.has_prediction_meta
+    # That of parts of one file is measured over the file.
+    if isinstance(task.inputs, ShardPair) and has_meta:
+        result.metadata.ambiguity = measure_ambiguity(scoring_task, result.plain_metrics())
     return encode_shard(task.name, result, counter.zones, has_prediction_meta=has_meta)

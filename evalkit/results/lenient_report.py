@@ -26,41 +26,42 @@ def build_plain_row(metric: Metric, totals: Ints, difference: PlainDifference) -
     return build_row(metric, plain[: len(COUNTS)], average="micro")
 
 
-def lenient_lines(
-    plain_rows: Mapping[str, Row],
-    rows: Mapping[str, Row],
-    set_aside: Mapping[str, Mapping[str, int]],
-    numbers: NumberFormat,
+def plain_score_lines(
+    plain_rows: Mapping[str, Row], rows: Mapping[str, Row], numbers: NumberFormat
 ) -> Iterator[str]:
-    """F1 with gold as it is and with plain gold, and how many optional items were found.
+    """F1 with gold as it is and with plain gold.
 
-    plain_rows: the micro average over plain gold of each metric that is lenient. rows: the micro
-    average of each metric.
+    plain_rows: the micro average over plain gold of each metric under which gold is not plain.
+    rows: the micro average of each metric.
     """
-    if not plain_rows:
-        return
-    parts = [
-        f"{numbers.format(rows[metric].f1)}, plain {numbers.format(plain.f1)} ({metric})"
-        for metric, plain in plain_rows.items()
-    ]
-    yield (
-        "F1, and F1 with plain gold (without alternatives, optional items and ignore regions):"
-        f" {'; '.join(parts)}"
-    )
-    counts_of: dict[tuple[int, int, int], list[str]] = {}
-    for metric in plain_rows:
-        reasons = set_aside[metric]
+    if plain_rows:
+        parts = [
+            f"{numbers.format(rows[metric].f1)}, plain {numbers.format(plain.f1)} ({metric})"
+            for metric, plain in plain_rows.items()
+        ]
+        yield (
+            "F1, and F1 with plain gold (without alternatives, optional items and ignore regions):"
+            f" {'; '.join(parts)}"
+        )
+
+
+def accepted_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """How many optional items there are and were found, and how many items were matched by an
+    alternative: a line for metrics with the same numbers. set_aside: the counts of each metric.
+    """
+    metrics_of: dict[tuple[int, int, int], list[str]] = {}
+    for metric, reasons in set_aside.items():
         names = ("gold_optional", "optional_found", "alternative_found")
         optional, found, by_alternative = (reasons.get(name, 0) for name in names)
-        counts_of.setdefault((optional, found, by_alternative), []).append(metric)
-    for (optional, found, by_alternative), metrics in counts_of.items():
-        sentences = []
+        if optional or by_alternative:
+            metrics_of.setdefault((optional, found, by_alternative), []).append(metric)
+    for (optional, found, by_alternative), metrics in metrics_of.items():
+        parts = []
         if optional:
-            sentences.append(f"{optional:,} optional, {found:,} found")
+            parts.append(f"{optional:,} optional, {found:,} found")
         if by_alternative:
-            sentences.append(f"{pluralize(by_alternative, 'item')} matched by an alternative")
-        if sentences:
-            yield f"Gold: {'; '.join(sentences)} ({', '.join(metrics)})"
+            parts.append(f"{pluralize(by_alternative, 'item')} matched by an alternative")
+        yield f"Gold: {'; '.join(parts)} ({', '.join(metrics)})"
 
 
 def plain_gold_lines(metadata: ResultMetadata) -> Sequence[str]:

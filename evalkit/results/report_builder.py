@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Table
@@ -28,13 +28,15 @@ class ReportBuilder:
         resampling: Resampling,
         numbers: NumberFormat,
         accuracies: Mapping[str, Accuracy] | None = None,
+        lenient_metrics: Collection[str] = (),
     ) -> None:
         """Intervals are named by their level; those over sentences are called ranges. accuracies:
-        those of the metrics that have one.
+        those of the metrics that have one. lenient_metrics: those under which gold is not plain.
         """
         self.resampling = resampling
         self.numbers = numbers
         self.accuracies = accuracies or {}
+        self.lenient_metrics = lenient_metrics
         self.interval_name = name_interval(resampling)
         intervals = (self.interval_name,) if resampling.boot else ()
         self.ratio_columns = ("P", "R", "F1", *intervals)

@@ -28,3 +28,8 @@ class Result:
     digests: CorpusDigests | None
     metadata: ResultMetadata
     error_counts: Mapping[str, ErrorCounts] = field(default_factory=dict)
+
+    def plain_metrics(self) -> list[str]:
+        """The metrics under which gold is plain; see `ResultMetadata.plain_differences`."""
+        lenient = self.metadata.plain_differences
+        return [counts.metric for counts in self.counts if counts.metric not in lenient]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from evalkit.results.lenient_report import lenient_lines, plain_gold_lines
+from evalkit.results.lenient_report import accepted_lines, plain_gold_lines, plain_score_lines
 from evalkit.results.metadata import (
     IN_ANOTHER_TEXT,
     ConversionCounts,
@@ -130,7 +130,7 @@ def build_report(
     the micro averages over plain gold, of metrics where gold is not plain.
     """
     metrics = list(dict.fromkeys(row.metric for row in rows))
-    builder = ReportBuilder(resampling, numbers, accuracies)
+    builder = ReportBuilder(resampling, numbers, accuracies, plain_rows or ())
     head = (
         *_header_lines(metadata),
         *warning_lines(metadata, label_warnings),
@@ -139,7 +139,7 @@ def build_report(
     micro = {metric: _average_row(rows, metric, "micro") for metric in metrics}
     foot = (
         *plain_gold_lines(metadata),
-        *lenient_lines(plain_rows or {}, micro, set_aside, numbers),
+        *plain_score_lines(plain_rows or {}, micro, numbers),
         *set_aside_lines(set_aside),
         *(unplaced_lines(metadata) if _has_unplaced(set_aside) else ()),
         *_other_text_lines(metadata),
@@ -166,11 +166,11 @@ def build_metric_report(
     """
     metric = rows[0].metric
     accuracies = {} if accuracy is None else {metric: accuracy}
-    builder = ReportBuilder(resampling, DEFAULT_FORMAT, accuracies)
     plain_rows = {} if plain_row is None else {metric: plain_row}
+    builder = ReportBuilder(resampling, DEFAULT_FORMAT, accuracies, plain_rows)
     micro = {metric: _average_row(rows, metric, "micro")}
     foot = (
-        *lenient_lines(plain_rows, micro, {metric: set_aside}, DEFAULT_FORMAT),
+        *plain_score_lines(plain_rows, micro, DEFAULT_FORMAT),
         *set_aside_lines({metric: set_aside}),
         *builder.interval_lines({metric: unit_count}, list(micro.values())),
         *builder.single_document_lines({metric: signature_fields}),
@@ -329,8 +329,10 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     only_predicted = sum(not row.gold for row in occurring)
     if only_predicted:
         note += f", {only_predicted} of them only predicted (F1 0)"
-    if len(labels) > len(occurring):
-        absent = len(labels) - len(occurring)
+    absent = len(labels) - len(occurring)
+    if absent and metric in builder.lenient_metrics:
+        note += f"; {pluralize(absent, 'label')} more without items that count"
+    elif absent:
         note += f"; the schema has {pluralize(absent, 'label')} more, which do not occur"
     parsed = Metric.parse(metric)
     title = f"{_layer_name(parsed.layer)}, {parsed.scheme}"
@@ -353,7 +355,8 @@ def _average_row(rows: Sequence[Row], metric: str, average: str) -> Row:
 
 
 def set_aside_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """What each metric set aside, and what it counted as wrong beside its items."""
+    """What each metric accepted beside gold, set aside, and counted as wrong beside its items."""
+    yield from accepted_lines(set_aside)
     yield from _count_lines(set_aside, _REASONS, "Set aside")
     yield from _count_lines(set_aside, _COUNTED_AS_WRONG, "Counted as wrong")
     yield from _count_lines(set_aside, _BY_SPAN_ONLY, "Matched by an equal span only")

@@ -4,6 +4,8 @@ which of all pairings is chosen.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -242,8 +244,13 @@ def choose_best(
     exact_numbers: how many numbers of the vectors decide where more pairs compete; None for all.
     approximate: gets the chosen ones of these.
     """
-    pairs: list[Indices] = []
-    for component in split_components(edges):
+    # Most pairs compete with no other.
+    of_gold, of_predicted = Counter(g for g, _ in edges), Counter(p for _, p in edges)
+    pairs = [(g, p) for g, p in edges if of_gold[g] == of_predicted[p] == 1]
+    others = {
+        (g, p): edge for (g, p), edge in edges.items() if of_gold[g] > 1 or of_predicted[p] > 1
+    }
+    for component in split_components(others):
         if len(component) <= MAX_KEYED_EDGES:
             pairs += pair_component(component)
             continue
@@ -269,12 +276,8 @@ def _pair_large_component(
     ordered = sorted(edges, key=lambda pair: edges[pair].key)
     rows = {g: n for n, g in enumerate(dict.fromkeys(g for g, _ in ordered))}
     columns = {p: n for n, p in enumerate(dict.fromkeys(p for _, p in ordered))}
-    vectors = np.array([edges[pair].vector[:exact_numbers] for pair in ordered], np.int64)
     most_pairs = min(len(rows), len(columns))
-    weights = [0] * len(ordered)
-    for column in vectors.T.tolist():
-        base = 1 + 2 * most_pairs * max(abs(value) for value in column)
-        weights = [weight * base + value for weight, value in zip(weights, column)]
+    weights = _pack_vectors([edges[pair].vector[:exact_numbers] for pair in ordered], most_pairs)
     largest = max(weights)
     if largest * (most_pairs + 1) >= LARGEST_WEIGHT:
         raise InputError(
@@ -299,3 +302,21 @@ def _pair_large_component(
         for row, column in zip(*min_weight_full_bipartite_matching(graph))
         if column < len(columns)
     ]
+
+
+def _pack_vectors(vectors: Sequence[tuple[int, ...]], most_pairs: int) -> list[int]:
+    """The vectors as numbers whose sums over at most so many pairs are in the order of the vectors'
+    sums.
+    """
+    weights = [0] * len(vectors)
+    seen: set[tuple[int, ...]] = set()
+    for column in zip(*vectors):
+        low, high = min(0, *column), max(0, *column)
+        divisor = math.gcd(*column) or 1
+        scaled = tuple(value // divisor for value in column)
+        if scaled in seen:  # decided by an earlier number
+            continue
+        seen.add(scaled)
+        base = 1 + most_pairs * (high - low) // divisor
+        weights = [weight * base + value for weight, value in zip(weights, scaled)]
+    return weights

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from helpers.lenient_gold import characters, forms_of, random_corpora
 
-from evalkit import Corpus, Document, Entity, Span, Zone, compare, score
+from evalkit import Corpus, Document, Entity, Span, Zone, compare, fix_errors, score
+from evalkit.evaluation.pr_curves import curves
 
 TEXT = "Ada Lovelace wrote to Charles Babbage of the Royal Society of London in 1843."
 KINDS = ("label", "boundary", "label+boundary")
@@ -86,10 +87,10 @@ def compare_forms(forms, predicted):
                 detail = "too long"
             elif other <= one:
                 detail = "too short"
-        rank = (KINDS.index(kind), distance, -shared)
-        if best is None or rank < best[0]:
-            best = rank, detail
-    return best
+        order = ("", "too short", "too long", "shifted").index(detail)
+        rank = (KINDS.index(kind), distance, -shared, order, detail)
+        best = rank if best is None else min(rank, best)
+    return best and (best[:3], best[4])
 
 
 def best_vector(gold, predicted):
@@ -220,3 +221,57 @@ def test_pages_and_comparisons_show_them():
         documents.append(msgspec.structs.replace(text, id=mine.id, text=mine.text))
     comparison = compare(a=predicted, b=Corpus(documents), gold=gold)
     assert comparison.by("kind")
+
+
+def test_pairs_of_large_components_are_approximate(monkeypatch):
+    from evalkit.scoring import lenient_matching
+
+    gold, predicted = random_corpora(28, 100)
+    expected = score(gold, predicted).errors("entities").error_counts
+    monkeypatch.setattr(lenient_matching, "MAX_KEYED_EDGES", 0)
+    analysis = score(gold, predicted).errors("entities")
+    for kind in ("correct", *KINDS, "duplicate", "unplaced"):
+        assert analysis.error_counts.count_kind(kind) == expected.count_kind(kind)
+    assert analysis.error_counts.approximate > 0
+
+
+def test_what_compares_predictions_with_plain_gold_says_so():
+    gold = [Entity("PER", 0, 12, alternatives=[Span(4, 12)]), Entity("ORG", 45, 68, optional=True)]
+    predicted = one_document([Entity("PER", 4, 12, score=0.5), Entity("ORG", 45, 68, score=0.9)])
+    drawn = curves(one_document(gold), predicted)
+    assert drawn.curves[-1].gold == 2
+    assert any("plain gold" in warning for warning in drawn.warnings)
+    assert not any("plain gold" in each for each in curves(predicted, predicted).warnings)
+    fixed = fix_errors(one_document(gold), predicted, "boundary")
+    assert (fixed[0].entities[0].start, fixed[0].entities[0].end) == (0, 12)
+
+
+def test_documents_are_planned_by_all_items_of_gold():
+    gold, predicted = random_corpora(29, 40)
+    plain = Corpus(
+        [
+            msgspec.structs.replace(
+                document,
+                zones=(),
+                entities=[
+                    msgspec.structs.replace(entity, alternatives=(), optional=False)
+                    for entity in document.entities
+                ],
+            )
+            for document in gold
+        ]
+    )
+    one, other = (each.stats().documents_needed(0.05) for each in (gold, plain))
+    assert one == other
+    assert gold.stats().documents_needed(0.05, predicted) != plain.stats().documents_needed(
+        0.05, predicted
+    )
+
+
+def test_ambiguous_quotes_are_not_measured_against_gold_that_accepts_more():
+    text = "Ada met Ada."
+    gold = Corpus([Document("d", text, [Entity("PER", 0, 3, optional=True), Entity("PER", 8, 11)])])
+    meta = {"grounding": {"choices": [["entities", 0, "", [[0, 3], [8, 11]]]]}}
+    predicted = Corpus([Document("d", text, [Entity("PER", 0, 3)], meta=meta)])
+    assert not score(gold, predicted, "entities/strict").metadata.ambiguity
+    assert score(gold, predicted, "entities/strict", plain_gold=True).metadata.ambiguity
