@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from evalkit.data.document import LAYERS as DOCUMENT_LAYERS
-from evalkit.data.document import Document
+from evalkit.data.document import Document, Unplaced
 from evalkit.data.gold_alternatives import IGNORE
 from evalkit.errors import InputError, quoted_repr, spell_option
 from evalkit.evaluation.document_join import MISSING_AS_EMPTY, DocumentPairs
@@ -21,6 +21,9 @@ from evalkit.scoring.span_edges import SpanEdges
 class AnnotatedLayers:
     """What all documents so far have.
 
+    has_strings_only: whether all metrics compare strings, so that gold may have entities without
+    offsets.
+
     in_gold, in_predicted: the layers that each side annotates in any document. missing_layers: a
     layer to the first document, in order of ids, whose prediction lacks it while gold has it.
     unplaced_reasons: a reason to the number of predicted items without offsets. edges: entities of
@@ -29,6 +32,7 @@ class AnnotatedLayers:
     predicted entities, where they mean nothing.
     """
 
+    has_strings_only: bool = False
     documents: int = 0
     ids: set[str] = field(default_factory=set)
     in_gold: set[str] = field(default_factory=set)
@@ -46,7 +50,9 @@ class AnnotatedLayers:
     )
 
     def add(self, pairs: DocumentPairs) -> None:
-        """Add a batch. Raises InputError for gold with a failure or with unplaced items."""
+        """Add a batch. Raises InputError for gold with a failure, and for gold with unplaced items
+        that no metric can count.
+        """
         self.edges["gold"].take(pairs.gold)
         self.edges["predicted"].take(pairs.predicted)
         self.documents += len(pairs.gold)
@@ -85,9 +91,12 @@ class AnnotatedLayers:
         return {name: count for name, count in counts.items() if count}
 
     def _add_zones(self, gold: Sequence[Any]) -> None:
-        """Add the zones of gold. Raises InputError for a failure or unplaced items."""
+        """Add the zones of gold. Raises InputError for a failure, and for unplaced items; those
+        that are strings may be there if all metrics compare strings.
+        """
         for document in gold:
-            if document.failure is not None or document.unplaced:
+            is_valid = self.has_strings_only and all(map(_is_string, document.unplaced))
+            if document.failure is not None or (document.unplaced and not is_valid):
                 raise InputError(_invalid_gold(document))
             if document.zones:
                 self.zones.update(zone.label for zone in document.zones if zone.label != IGNORE)
@@ -128,12 +137,18 @@ class AnnotatedLayers:
         )
 
 
+def _is_string(item: Unplaced) -> bool:
+    """Whether an unplaced item is an entity with a string, or a relation, which is not scored."""
+    return item.layer == "relations" or (item.layer == "entities" and item.quote is not None)
+
+
 def _invalid_gold(document: Document) -> str:
     """The message about gold with a failure or with unplaced items."""
     where = f"document {quoted_repr(document.id)}"
     if any(item.reason == WITHOUT_OFFSETS for item in document.unplaced):
         return (
             f"{where}: gold has entities without offsets: give start and end, or read it with"
-            f" {spell_option('ground', True, of='format')}"
+            f" {spell_option('ground', True, of='format')}; only metrics that compare strings, such"
+            " as surfaces/strict, need none"
         )
     return f"{where}: gold has a failure or unplaced items, which only predictions can have"

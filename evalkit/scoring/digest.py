@@ -6,9 +6,9 @@ annotations, and the schema.
                 and the span of its arguments in place of their ids); for `entities:KEY`, of
                 [label, fragments, canonical value] of each entity that has KEY; an entity that has
                 alternatives or is optional adds the XXH3 of [label, fragments, sorted (label,
-                fragments) of alternatives, whether it is optional]; for `events+mentions`, also of
-                [event type, trigger, role, fragments, mentions] of each argument that has mentions
-                other than itself
+                fragments) of alternatives, whether it is optional]; an entity without offsets has
+                the XXH3 of [label, string]; for `events+mentions`, also of [event type, trigger,
+                role, fragments, mentions] of each argument that has mentions other than itself
     document    the 128 bits of the XXH3 of its id, text and zones; where a layer is annotated, the
                 XXH3 of that and of the sum of its annotations modulo 2**64, which no order changes
     corpus      the sha256 of the schema's JSON and of the sum of its documents' digests modulo
@@ -136,7 +136,8 @@ class EntityDigests:
         self._items = ItemArrayBuilder(self._coding)
         self._counts: list[int] = []
         self._is_annotated: list[bool] = []
-        self._lenient_sums: dict[int, int] = {}  # of documents with alternatives or optional items
+        # Of documents with alternatives, optional items or entities without offsets
+        self._added_sums: dict[int, int] = {}
         # The sums of the first documents, which have contiguous entities only.
         self._first_sums = bytearray()
 
@@ -150,7 +151,11 @@ class EntityDigests:
         if batch.has_lenient_entities:
             for n, document in enumerate(documents, len(self._is_annotated)):
                 if is_lenient(document):
-                    self._lenient_sums[n] = _sum_lenient(document)
+                    self._added_sums[n] = _sum_lenient(document)
+        if batch.has_unplaced:
+            for n, document in enumerate(documents, len(self._is_annotated)):
+                if document.unplaced:
+                    self._added_sums[n] = self._added_sums.get(n, 0) + _sum_quotes(document)
         if not batch.has_unannotated:
             self._is_annotated += [True] * len(documents)
         else:
@@ -164,9 +169,9 @@ class EntityDigests:
     def sums(self) -> list[bytes]:
         """The sum of each document; UNANNOTATED if the layer is not annotated."""
         sums = bytes(self._first_sums) + (self._sums_of_items().tobytes() if self._counts else b"")
-        if self._lenient_sums:
+        if self._added_sums:
             words = np.frombuffer(sums, "<u8").tolist()
-            for n, total in self._lenient_sums.items():
+            for n, total in self._added_sums.items():
                 words[n] = (words[n] + total) % 2**64
             sums = np.array(words, "<u8").tobytes()
         return [
@@ -197,6 +202,15 @@ def _sum_lenient(document: Any) -> int:
             )
             content = (entity.label, span_fragments(entity), alternatives, entity.optional)
             total += xxhash.xxh3_64_intdigest(msgspec.json.encode(content))
+    return total % 2**64
+
+
+def _sum_quotes(document: Any) -> int:
+    """The sum of the digests of the entities without offsets."""
+    total = 0
+    for item in document.unplaced:
+        if item.layer == "entities":
+            total += xxhash.xxh3_64_intdigest(msgspec.json.encode((item.label, item.quote)))
     return total % 2**64
 
 
