@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,8 +13,7 @@ from evalkit.models.registry import RUN_METADATA_KEY, SAMPLES_METADATA_KEY
 from evalkit.redaction import redact, redact_values
 
 
-@dataclass(frozen=True)
-class StoredAnswer:
+class StoredAnswer(NamedTuple):
     """A predicted document, without secrets.
 
     notes: requests, retries and seconds, for the log. samples: its requests with their responses.
