@@ -21,6 +21,7 @@ LogSamples = Annotated[
     bool | None,
     typer.Option(
         "--log-samples/--no-log-samples",
+        metavar="",
         help="Store raw requests and responses in --run-dir (default: where there is one).",
         show_default=False,
         rich_help_panel=RUNNING,

@@ -7,7 +7,7 @@ from helpers.cli import run_evalkit as evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, load_corpus
 from evalkit.formats.option_descriptions import describe_option
-from evalkit.formats.reading_options import OPTION_ALIASES, own_options
+from evalkit.formats.reading_options import OPTION_ALIASES, SHARED_OPTIONS, own_options
 from evalkit.formats.registry import FORMATS, parse_location
 
 CASES = [
@@ -65,7 +65,7 @@ def test_an_option_under_both_names_is_an_error(format, alias):
 
 @pytest.mark.parametrize(("format", "alias"), CASES)
 def test_the_present_name_is_an_option_of_the_format_and_the_former_one_is_not(format, alias):
-    if alias.name == "duplicates":
+    if alias.name in SHARED_OPTIONS:
         return
     module = parse_location(f"{format}:x").module
     options = {*own_options(module.read), *own_options(module.write)}
