@@ -28,9 +28,9 @@ import numpy as np
 from evalkit.data.document import Argument, Document, Fragments, span_fragments
 from evalkit.data.text import sentence_index_at, sentences
 from evalkit.errors import InputError, quoted_repr
-from evalkit.scoring.argument_mentions import list_mentions
+from evalkit.scoring.argument_mentions import DocumentMentions, read_mentions
 from evalkit.scoring.block_side import BlockSide
-from evalkit.scoring.event_items import COREF, HEAD
+from evalkit.scoring.event_items import HEAD
 from evalkit.scoring.iou_edges import Edges
 
 MAX_EDGES = 2_000_000  # in one document: more would take minutes
@@ -41,7 +41,9 @@ Key = tuple[int, int, int]  # the document, group and label of an item
 class ComparedArgument:
     """An item of a block: the arguments that are equal in role, span and group.
 
-    key: what two items must have in common. number: that of the document in the block.
+    key: what two items must have in common. number: that of the document in the block. referents:
+    what the arguments refer to, as indices in `DocumentMentions.referents`; read for gold under
+    `coref` only.
     """
 
     position: int
@@ -49,7 +51,7 @@ class ComparedArgument:
     key: Key
     span: Fragments
     heads: tuple[Fragments, ...]
-    mentions: tuple[Fragments, ...]
+    referents: tuple[int, ...]
 
 
 def find_edges(
@@ -63,12 +65,14 @@ def find_edges(
     documents: those of the block, of both sides. Raises InputError for a document with more than
     MAX_EDGES pairs, and for a value of the attribute `entity` that JSON cannot hold.
     """
-    gold_items = list(_iter_items(gold, documents[0], with_mentions=scheme == COREF))
     predicted_items = _iter_items(predicted, documents[1])
     if scheme == HEAD:
+        gold_items = list(_iter_items(gold, documents[0]))
         found = _iter_head_edges(gold_items, predicted_items, documents[0])
     else:
-        found = _iter_mention_edges(gold_items, predicted_items)
+        mentions = [read_mentions(document) for document in documents[0]]
+        gold_items = list(_iter_items(gold, documents[0], mentions))
+        found = _iter_mention_edges(gold_items, predicted_items, mentions)
     edges: list[tuple[int, int]] = []
     counts = np.zeros(len(documents[0]), np.int64)
     for item, positions in found:
@@ -89,53 +93,67 @@ def count_by_span_only(
     """The number of gold items that are matched by an equal span only, under the name of the
     reason: those without a head under the scheme `head`, without mentions under `coref`.
     """
-    items = _iter_items(gold, documents, with_mentions=scheme == COREF)
     if scheme == HEAD:
+        items = _iter_items(gold, documents)
         return {"gold_without_head": sum(not item.heads for item in items)}
-    return {"gold_without_mentions": sum(not item.mentions for item in items)}
+    items = _iter_items(gold, documents, [read_mentions(document) for document in documents])
+    return {"gold_without_mentions": sum(not item.referents for item in items)}
 
 
 def _iter_items(
-    side: BlockSide, documents: Sequence[Document], *, with_mentions: bool = False
+    side: BlockSide,
+    documents: Sequence[Document],
+    mentions: Sequence[DocumentMentions] = (),
 ) -> Iterator[ComparedArgument]:
-    """The items of a side, in order."""
+    """The items of a side, in order. mentions: those of each document, if they are to be read."""
     numbers = []
     arguments: list[Argument] = []
-    mentions: list[list[Fragments]] = []
     for number, document in enumerate(documents):
         for event in document.events or ():
             arguments += event.arguments
             numbers += [number] * len(event.arguments)
-        if with_mentions:
-            mentions += list_mentions(document)
+    referent_of = [referent for each in mentions for referent in each.of_arguments]
     rows_of: list[list[int]] = [[row] for row in side.rows.tolist()]
     for position, row in side.merged.tolist():
         rows_of[position].append(row)
     columns = side.columns
     for position, rows in enumerate(rows_of):
         heads: dict[Fragments, None] = {}
-        referred: dict[Fragments, None] = {}
+        referents: dict[int, None] = {}
         for row in rows:
             if arguments[row].head is not None:
                 heads[span_fragments(arguments[row].head)] = None
-            if with_mentions:
-                referred.update(dict.fromkeys(mentions[row]))
+            referent = referent_of[row] if mentions else None
+            if referent is not None:
+                referents[referent] = None
         number = numbers[rows[0]]
         key = number, int(columns.head[position]), int(columns.label[position])
         span = span_fragments(arguments[rows[0]])
-        yield ComparedArgument(position, number, key, span, tuple(heads), tuple(referred))
+        yield ComparedArgument(position, number, key, span, tuple(heads), tuple(referents))
 
 
 def _iter_mention_edges(
-    gold: Sequence[ComparedArgument], predicted: Iterator[ComparedArgument]
+    gold: Sequence[ComparedArgument],
+    predicted: Iterator[ComparedArgument],
+    mentions: Sequence[DocumentMentions],
 ) -> Iterator[tuple[ComparedArgument, set[int]]]:
     """Each predicted item with the positions of the gold items that it may match."""
-    positions_of: dict[tuple[Key, Fragments], set[int]] = defaultdict(set)
+    by_span: dict[tuple[Key, Fragments], set[int]] = defaultdict(set)
+    by_referent: dict[tuple[Key, int], set[int]] = defaultdict(set)
     for item in gold:
-        for mention in (item.span, *item.mentions):
-            positions_of[item.key, mention].add(item.position)
+        by_span[item.key, item.span].add(item.position)
+        for referent in item.referents:
+            by_referent[item.key, referent].add(item.position)
+    referents_of: dict[tuple[int, Fragments], list[int]] = defaultdict(list)
+    for number, of_document in enumerate(mentions):
+        for referent, spans in enumerate(of_document.referents):
+            for span in spans:
+                referents_of[number, span].append(referent)
     for item in predicted:
-        yield item, positions_of.get((item.key, item.span), set())
+        found = set(by_span.get((item.key, item.span), ()))
+        for referent in referents_of.get((item.number, item.span), ()):
+            found |= by_referent.get((item.key, referent), set())
+        yield item, found
 
 
 def _iter_head_edges(
