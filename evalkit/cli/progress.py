@@ -93,8 +93,8 @@ def resume_messages(run: RunDirectory | None, gold: Corpus) -> Iterator[str]:
         )
     if run.options.reparse:
         yield (
-            f"{run.folder}: parses {pluralize(len(run.answers), 'stored answer')} again; no request"
-            " is sent"
+            f"{run.folder}: parses the answers of {pluralize(len(run.answers), 'document')} again;"
+            " no request is sent"
         )
     elif run.answers:
         failed = sum(document.failure is not None for document in run.answers.values())
@@ -113,8 +113,8 @@ def run_summary(run: RunDirectory | None) -> Iterator[str]:
         return
     if run.unparsed:
         yield (
-            f"{run.folder}: {pluralize(run.unparsed, 'document')} failed before there was an answer"
-            " to parse, and stay as they are"
+            f"{run.folder}: no answer to parse: {pluralize(run.unparsed, 'document')}, with"
+            f" {'its failure' if run.unparsed == 1 else 'their failures'}"
         )
     if run.options.reparse:
         return

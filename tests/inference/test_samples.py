@@ -33,7 +33,17 @@ from helpers.llm_runs import (
     save_with_events,
 )
 
-from evalkit import Corpus, Document, Entity, InputError, Unplaced, evaluate, load_model, predict
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    Scores,
+    Unplaced,
+    evaluate,
+    load_model,
+    predict,
+)
 from evalkit.errors import ModelError, PartialRunError
 from evalkit.models.registry import RUN_METADATA_KEY, SAMPLES_METADATA_KEY, Model
 
@@ -507,7 +517,9 @@ def test_a_run_is_killed_resumed_and_parsed_again_with_another_prompt_and_parser
     assert set(counts) == set(markers)
     assert {counts[marker] for marker in done} == {1}
     assert sum(counts.values()) <= endpoint.total <= 30 + 3
-    assert f"{run_dir}: parses 30 stored answers again; no request is sent" in again.stderr
+    assert (
+        f"{run_dir}: parses the answers of 30 documents again; no request is sent" in again.stderr
+    )
     predicted = lines(tmp_path, "out.jsonl")
     assert [line["id"] for line in predicted] == markers
     assert all("entities" not in line and len(line["events"]) == 1 for line in predicted)
@@ -515,3 +527,60 @@ def test_a_run_is_killed_resumed_and_parsed_again_with_another_prompt_and_parser
     runs = (parsed, refused, parsed_back, resumed, again)
     printed = "".join(run.stdout + run.stderr for run in runs)
     assert CANARY not in everything(tmp_path).decode() + printed
+
+
+def test_run_scores_answers_that_were_parsed_again_and_names_those_without_an_answer(tmp_path):
+    gold = Corpus(
+        [
+            Document("a", "Ada met Acme. DOC-a", (Entity("PER", 0, 3),)),
+            Document("b", "Ada met Acme. DOC-b", (Entity("PER", 0, 3),)),
+        ]
+    )
+    gold.save(tmp_path / "gold.jsonl")
+    run_dir = tmp_path / "run"
+    with Endpoint(a=[ADA], b=[error(400)]) as endpoint:
+        predict("openai:test", gold, run_dir=run_dir, **options(endpoint, labels="PER"))
+
+    scored = run_evalkit(
+        "run",
+        tmp_path / "gold.jsonl",
+        "-m",
+        "openai:test",
+        "-a",
+        "labels=PER",
+        "--metrics",
+        "ner",
+        "--run-dir",
+        run_dir,
+        "--reparse",
+        "--save",
+        tmp_path / "result.json",
+    )
+
+    assert scored.returncode == 4  # a document failed
+    assert (
+        f"{run_dir}: parses the answers of 2 documents again; no request is sent" in scored.stderr
+    )
+    assert f"{run_dir}: no answer to parse: 1 document, with its failure" in scored.stderr
+    assert Scores.load(tmp_path / "result.json")["entities/strict"].micro.recall == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options_given", "message"),
+    [
+        (["--reparse"], "--reparse: there is no run directory: use --run-dir DIR"),
+        (["--log-samples"], "--log-samples: there is no run directory: use --run-dir DIR"),
+        (
+            ["--reparse", "--retry-failed", "--run-dir", "r"],
+            "--reparse sends no request, so that it cannot be given with --retry-failed",
+        ),
+        (["--reparse", "--run-dir", "r"], "r: --reparse: holds no run whose answers could be"),
+    ],
+)
+def test_a_command_names_what_storing_needs(tmp_path, options_given, message):
+    refused = run_evalkit(
+        "predict", "-m", "openai:test", "-a", "labels=PER", *options_given, cwd=tmp_path
+    )
+
+    assert refused.returncode == 2
+    assert message in refused.stderr
