@@ -14,6 +14,8 @@ from evalkit.evaluation.corpus_scores import score
 from evalkit.results.scores import Scores
 
 IGNORED_KEYS = ("model", "versions")  # may differ: digests and counts identify what was scored
+# Rows follow from counts, and warnings, sums of items and errors from both.
+DERIVED_KEYS = ("counts", "units", "set_aside", "accuracy", "warnings", "error_counts")
 MAX_REPORTED = 20
 
 
@@ -51,17 +53,16 @@ def find_differences(
         nil=options.nil or None,
         plain_gold=bool(options.plain_gold),
     )
-    one, two = (
-        _without_names(json.loads(text))
-        for text in (written or Path(path).read_text(encoding="utf-8"), again.to_json())
-    )
+    one = json.loads(written or Path(path).read_text(encoding="utf-8"))
+    for layer in one.get("error_counts", ()):
+        again.errors(layer)  # whose counts the result then has, too
+    one, two = _without_names(one), _without_names(json.loads(again.to_json()))
     rows = [data.pop("rows", None) for data in (one, two)]
     differences = list(_differing_rows(*rows))
-    # Rows follow from counts, and warnings and sums of items from both.
-    derived = {"counts", "units", "set_aside", "accuracy", "warnings"} if differences else set()
-    for key in derived:
-        one.pop(key, None)
-        two.pop(key, None)
+    if differences:
+        for key in DERIVED_KEYS:
+            one.pop(key, None)
+            two.pop(key, None)
     return [*differences, *_differing(one, two)] or list(_differing(rows[0], rows[1], "rows: "))
 
 

@@ -456,8 +456,8 @@ def _count_lines(
     """A line for each reason and number of items, with the layers that it holds for."""
     layers_of: dict[tuple[str, int], list[str]] = {}
     for metric, reasons in set_aside.items():
-        for reason, count in reasons.items():
-            if count and reason in descriptions:
+        for reason in descriptions:  # whose order does not depend on how the counts were made
+            if count := reasons.get(reason):
                 layers_of.setdefault((reason, count), []).append(_layer(metric))
     for (reason, count), layers in layers_of.items():
         names = ", ".join(dict.fromkeys(layers))

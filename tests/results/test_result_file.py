@@ -65,6 +65,22 @@ def test_a_result_of_every_layer_comes_back():
     assert (again.to_json(), str(again)) == (scores.to_json(), str(scores))
 
 
+def test_reasons_for_setting_aside_keep_their_order_in_a_result_that_comes_back():
+    text = "Ada met Ada."
+    gold = Corpus([Document("d", text, [Entity("PER", 0, 3)])])
+    predicted = Corpus(
+        [Document("d", text, [Entity("PER", 0, 3), Entity("PER", 8, 11), Entity("PER", 11, 12)])]
+    )
+    scores = score(gold, predicted, "surfaces/strict", normalization="squad")
+    lines = [line for line in str(scores).splitlines() if line.startswith("Set aside")]
+
+    assert lines == [
+        "Set aside, predicted items that equal another under this metric: 1 (surfaces)",
+        "Set aside, predicted items whose string is empty after normalization: 1 (surfaces)",
+    ]
+    assert str(Scores.from_json(scores.to_json())) == str(scores)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 10, 26, 120])
 @pytest.mark.parametrize("units", ["auto", "documents", "sentences"])
@@ -385,6 +401,18 @@ def test_a_result_verifies_against_what_it_was_made_of(options):
     result = Scores.from_json(score(gold, said, "ner,entities/type", **options).to_json())
 
     assert find_differences(result, gold, Corpus(list(said), name="other")) == []
+
+
+def test_a_result_with_counts_of_errors_verifies_too():
+    gold, said = perturbed(22, 6)
+    scores = score(gold, said, "ner")
+    scores.errors("entities")
+
+    assert find_differences(scores, gold, said) == []
+    other = Corpus([Document(each.id, each.text, []) for each in said], name="other")
+    lines = find_differences(scores, gold, other)
+    assert lines[0].startswith("entities/strict micro F1")
+    assert not any(line.startswith("error_counts") for line in lines)
 
 
 def test_verifying_says_what_differs():
