@@ -31,6 +31,7 @@ as annotated in all of them if the folder holds one, else in none.
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
 units".
 
+Repaired in reading: a tab at the end of a T line.
 Dropped in reading: equivalences (* lines), relations of other annotations than entities and events
 or of more than two, normalizations, notes, and everything else that has no field in a Document.
 

@@ -268,6 +268,8 @@ class BratParser:
             return
         if ranges != counted:
             self.count_dropped("orders of ranges", number)
+        if surface.endswith("\t"):
+            self.conversion.repaired.add("tabs at the end of a line", f"{self.path}:{number}")
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _surface_error(self, written: list[tuple[int, int]], surface: str) -> str:
@@ -278,6 +280,9 @@ class BratParser:
             replace_line_ends(actual.replace("\r\n", "\n")),
         )
         if surface in accepted or self._reading.same(surface, actual):
+            return ""
+        without_tab = surface.rstrip("\t")  # which some tools write after the text
+        if without_tab in accepted or self._reading.same(without_tab, actual):
             return ""
         # check_surface searches the whole text, which takes time: only for errors that are shown
         if len(written) == 1 and len(self.errors) < MAX_REPORTED_ERRORS:

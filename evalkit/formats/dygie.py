@@ -16,6 +16,8 @@ and where both exist, takes text and offsets from them:
                to the end of the text
     _tokens    [start, end] of each token in the document, in code points
 
+A doc_key that is a number is read as its digits.
+
 **Reading option**: `annotation_source`: gold, or predicted, which reads predicted_ner,
 predicted_events and predicted_relations with their softmax scores.
 
@@ -61,7 +63,7 @@ KeptEvent = tuple[int, Event, tuple[tuple[int, Argument], ...]]
 class DygieRecord(msgspec.Struct):
     """A line: the keys of a document that are read."""
 
-    doc_key: str
+    doc_key: str | int
     sentences: list[list[str]]
     ner: list[list[tuple[int, int, str]]] | None = None
     events: list[list[list[Any]]] | None = None
@@ -150,7 +152,7 @@ class Reading:
             _, _, _, _, label, *scores = item
             relations.append(Relation(label, head, tail, score=scores[-1] if scores else None))
         return Document(
-            record.doc_key,
+            str(record.doc_key),
             self.text,
             None if ner is None else tuple(entities),
             None if event_lists is None else tuple(events),

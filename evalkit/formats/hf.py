@@ -11,6 +11,8 @@ tokens joined by one space, its id the `id` of the row, else SPLIT-N.
   several configs or splits.
 - `token_column`, `tag_column`: the names of the columns.
 - `tagging`, `repair`: how tags are read, as for conll.
+- `names`: the tags that numbers stand for, from 0 on, such as names=O,B-PER,I-PER, where the data
+  set does not name them (a ClassLabel does).
 - `texts`: a folder with the texts of a data set that was published without them.
 
 Columns that are not read are counted as dropped. Everything is loaded by `datasets` (HF_ENDPOINT,
@@ -139,6 +141,7 @@ def read(
     tag_column: str | None = None,
     tagging: str = "IOB2",
     repair: str = "error",
+    names: str | Sequence[str] | None = None,
     texts: str | Path | None = None,
 ) -> DocumentResults:
     """Yields "NAME: row N", counted from 0, with the document or a LoadError."""
@@ -148,7 +151,7 @@ def read(
         yield from _documents(name, dataset, None if texts is None else text_lookup(texts))
     else:
         yield from TokenTagDataset(
-            name, dataset, conversion, tokens=token_column, tags=tag_column
+            name, dataset, conversion, tokens=token_column, tags=tag_column, names=names
         ).documents(TagReader(tagging, repair), split)
 
 
@@ -191,8 +194,12 @@ class TokenTagDataset:
         *,
         tokens: str,
         tags: str | None,
+        names: str | Sequence[str] | None,
     ) -> None:
-        """Finds the columns. Raises InputError with the existing columns if one is missing."""
+        """Finds the columns. Raises InputError with the existing columns if one is missing.
+
+        names: the tags that numbers stand for, from 0 on; None for those of the data set.
+        """
         self.name, self.dataset, self.conversion = name, dataset, conversion
         self.tokens, self.tags = tokens, tags or self._tags()
         for option, column in (("token_column", self.tokens), ("tag_column", self.tags)):
@@ -204,6 +211,8 @@ class TokenTagDataset:
                 )
         class_label = getattr(dataset.features[self.tags], "feature", None)
         self.names = getattr(class_label, "names", None)
+        if names is not None:
+            self.names = names.split(",") if isinstance(names, str) else list(names)
 
     def _tags(self) -> str:
         """Returns the column of tags: ner_tags, or the only column with a ClassLabel."""
@@ -269,6 +278,11 @@ class TokenTagDataset:
     def strings(self, row: Any) -> Any:
         """Returns the tags of a row as strings."""
         if self.names is None:
+            if any(isinstance(code, int) for code in row):
+                raise InputError(
+                    f"{self.name}: {self.tags}: the tags are numbers without names: name them in"
+                    f" their order with {spell_option('names', 'O,B-PER,I-PER', of='format')}"
+                )
             return row
         for code in row:
             if not (isinstance(code, int) and 0 <= code < len(self.names)):

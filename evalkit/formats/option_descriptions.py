@@ -87,6 +87,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "revision": "Branch, tag or commit.",
         "token_column": "Column of the tokens.",
         "tag_column": "Column of the tags.",
+        "names": "Tags that numbers stand for, from 0 on, such as O,B-PER,I-PER.",
     },
 }
 

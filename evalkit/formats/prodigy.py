@@ -3,8 +3,8 @@
     {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens",
     "relations", "_input_hash", …}
 
-Offsets count code points, the end exclusive. The text of a token must equal the text at its
-offsets, and a span must begin and end with its tokens (token_start, token_end; inclusive).
+Offsets count code points, the end exclusive. The text of each token of a span must equal the text
+at its offsets, and a span must begin and end with its tokens (token_start, token_end; inclusive).
 
 **Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
 "Offsets in other units".
@@ -159,10 +159,19 @@ def _id(example: Example, count: int) -> str:
 
 
 def _tokens(example: Example) -> list[RawSpan]:
-    """The tokens whose text must equal the text at their offsets."""
+    """The tokens whose text must equal the text at their offsets: those of spans. Faults of others
+    change nothing.
+    """
+    used: set[int] = set()
+    for span in example.spans or ():
+        if span.token_start is not None and span.token_end is not None:
+            used.update(range(span.token_start, span.token_end + 1))
     tokens = []
     for n, token in enumerate(example.tokens or ()):
-        if token.tokenizer_id is None and token.text:
+        overlaps = any(
+            token.start < span.end and span.start < token.end for span in example.spans or ()
+        )
+        if (n in used or overlaps) and token.tokenizer_id is None and token.text:
             tokens.append(RawSpan(f"tokens[{n}]", token.start, token.end, text=token.text))
     return tokens
 

@@ -16,7 +16,9 @@ OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
   line feed; apart: each is a document, its id the wnd_id.
 
 The `text` of an annotation must be that of its tokens, white space apart. An argument's `ref` is
-the entity that it names. Dropped: relations, mention types, other keys.
+the entity that it names. Mentions without an entity_type, as in GENEVA, are arguments only; if no
+mention of a document has one, its entities were not annotated. Dropped: relations, mention types,
+other keys.
 
 **Writing.** A line is a document, and wnd_id is doc_id. Annotations without an id get a generated
 one that begins with ~ and is dropped in reading. Two keys are evalkit's, and other readers skip
@@ -53,9 +55,9 @@ class Mention(msgspec.Struct):
     """An item of entity_mentions: an entity."""
 
     id: str
-    entity_type: str
     start: int
     end: int
+    entity_type: str | None = None
     text: str | None = None
     mention_type: str | None = None
 
@@ -137,8 +139,11 @@ def _read_window(
     position: str, window: Window, conversion: ConversionReport, *, rebuild: bool
 ) -> WindowReader | LoadError:
     for n, mention in enumerate(window.entity_mentions or ()):
+        where = f"{position}: entity_mentions[{n}]"
         if mention.mention_type not in (None, "", "UNK"):
-            conversion.add("mention types", f"{position}: entity_mentions[{n}]")
+            conversion.add("mention types", where)
+        if mention.entity_type is None:
+            conversion.add("mentions without entity type, which are arguments only", where)
     try:
         return WindowReader(position, window, rebuild=rebuild)
     except InputError as error:
@@ -176,6 +181,9 @@ class WindowReader:
     def __init__(self, position: str, window: Window, *, rebuild: bool) -> None:
         """Aligns the tokens with the text. Raises InputError if the text does not contain them."""
         self.position, self.window = position, window
+        self._untyped = {
+            mention.id for mention in window.entity_mentions or () if mention.entity_type is None
+        }
         text = window.text if window.text is not None else window.sentence
         if text is None or rebuild:
             self.text, self.positions = join_tokens([window.tokens])
@@ -200,7 +208,7 @@ class WindowReader:
         }
         entities = []
         for mention in mentions:
-            if not is_generated_argument(mention.id):
+            if mention.entity_type is not None and not is_generated_argument(mention.id):
                 span = spans[mention.id]
                 id = public_id(mention.id)
                 entities.append(Entity(mention.entity_type, span.start, span.end, id=id))
@@ -221,11 +229,20 @@ class WindowReader:
         if self.window.layers is not None:
             return self.window.layers
         layers = []
-        if self.window.entity_mentions is not None:
+        if self._has_entities():
             layers.append("entities")
         if self.window.event_mentions is not None:
             layers.append("events")
         return layers
+
+    def _has_entities(self) -> bool:
+        """Whether the window has a list of entities, and not only mentions without type, which are
+        the arguments of its events.
+        """
+        mentions = self.window.entity_mentions
+        if not mentions:
+            return mentions is not None
+        return any(mention.entity_type is not None for mention in mentions)
 
     def _event(self, event: TextEEEvent, n: int, spans: dict[str, Span], shift: int) -> Event:
         where = f"event_mentions[{n}]"
@@ -238,6 +255,8 @@ class WindowReader:
                 )
             span = spans[part.entity_id]
             ref = public_id(part.entity_id) if part.ref is msgspec.UNSET else part.ref
+            if part.entity_id in self._untyped:
+                ref = None
             arguments.append(Argument(part.role, span.start, span.end, ref=ref))
         trigger = Span(*self._range(event.trigger, f"{where}.trigger", shift))
         return Event(event.event_type, trigger, tuple(arguments), id=public_id(event.id))

@@ -306,6 +306,7 @@ OTHER_VALUES = {
     "text_field": "body",
     "control": "label",
     "windows": "apart",
+    "names": "O",
     "duplicates": "drop",
     "trim": "true",
     "on_error": "skip",

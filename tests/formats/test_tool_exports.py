@@ -301,7 +301,7 @@ def test_offsets_are_read_as_the_option_says(read):
 def test_tokens_of_prodigy_tell_how_offsets_were_counted(refused):
     example = {
         "text": "😀 Bo",
-        "spans": [{"start": 3, "end": 5, "label": "PER"}],
+        "spans": [{"start": 0, "end": 5, "label": "PER"}],
         "tokens": [{"start": 0, "end": 2, "text": "😀"}, {"start": 3, "end": 5, "text": "Bo"}],
     }
 
