@@ -9,6 +9,9 @@ An event of a whole document has no `trigger`. An argument may have a `head`, a 
 and `end` within it, for the scheme `head`, and a `ref`, the `id` of an entity or event. Entities
 whose `attributes` have an equal value under `entity` are mentions of one referent, for `coref`.
 
+**Gold** may have entities with `alternatives`, a list of `{"start", "end"}` with a `label` if it is
+another one, and entities that are `optional`; zones with the label `ignore` are ignore regions.
+
 **Reading options**, for files of other programs: `offset_unit`, `first_offset`, `end_offset`,
 `newlines`, `unicode_form`; see "Offsets in other units".
 

@@ -289,11 +289,21 @@ class _GoldReader:
             others = tuple(self._alternatives(number, entity))
             items.append(LenientItem((form, *others), is_optional=entity.optional or is_inside))
         for number, entity in entities:
-            if map_label(self._maps, "entities", entity.label) is None:
+            is_dropped = map_label(self._maps, "entities", entity.label) is None
+            if is_dropped and entity.alternatives and self._is_scored(number, entity):
                 others = tuple(self._alternatives(number, entity))
                 if others:
                     items.append(LenientItem(others, is_optional=True))
         return items
+
+    def _is_scored(self, number: int, entity: Any) -> bool:
+        """Whether an entity touches a scored segment."""
+        layout, shift = self._block.layout, self._offsets[number]
+        for start, end in span_fragments(entity):
+            first, last = layout.segment_at(np.array([start + shift, end - 1 + shift]))
+            if layout.scored[first : last + 1].any():
+                return True
+        return False
 
     def _alternatives(self, number: int, entity: Any) -> Iterator[ItemForm]:
         """The alternatives of an entity whose labels are not dropped."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from evalkit import Corpus, Document, Entity, Schema, Span, Unplaced, Zone
 from evalkit.data.schema import ZoneSchema
+from evalkit.scoring.cells import FOUND
 
 SCHEMES = ("strict", "exact", "type", "partial", "iou:0.5", "iou:0.34", "iou:1")
 LENGTH = 24
@@ -20,9 +21,10 @@ class Form(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """credit: of required items. optional: gold items that are optional."""
+    """credit: of required items. full: their pairs of credit 1. optional: optional gold items."""
 
     credit: Fraction
+    full: int
     gold: int
     predicted: int
     optional: int
@@ -217,9 +219,10 @@ def count_document(gold, predicted, scheme, *, label_map=None, in_zone=lambda ra
                 extend([*partners, m])
 
     extend([])
-    (credit, optional_found, _, _), set_aside, counted = best
+    (credit, optional_found, _, full), set_aside, counted = best
     return Totals(
         credit=Fraction(credit),
+        full=full,
         gold=sum(not is_optional for _, is_optional in items),
         predicted=counted + len(rest) - copies_inside + unplaced,
         optional=sum(is_optional for _, is_optional in items),
@@ -254,6 +257,7 @@ def totals_of(scores, metric):
     assert micro.tp == micro.found
     return Totals(
         credit=Fraction(micro.tp),
+        full=int(scores[metric].counts.totals[:, FOUND].sum()),
         gold=micro.gold,
         predicted=micro.predicted,
         optional=set_aside.get("gold_optional", 0),

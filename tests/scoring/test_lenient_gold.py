@@ -177,13 +177,28 @@ def test_counts_of_each_document_equal_those_of_all_assignments(scheme):
         assert totals_of(scores, metric) == count_document(document, answer, scheme)
 
 
+@pytest.mark.parametrize("label_map", [None, {"A": None, "C": "A"}])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_zones_are_applied_before(scheme):
+def test_zones_are_applied_before(scheme, label_map):
     gold, predicted = random_corpora(3, 200, zones=True)
+    predicted = Corpus([msgspec.structs.replace(each, unplaced=()) for each in predicted])
     metric = f"entities/{scheme}"
-    scores = score(gold, predicted, metric, boot=0)
-    expected = count_corpora(gold, predicted, scheme, in_zone=in_body)
+    scores = score(gold, predicted, metric, label_map=label_map, boot=0)
+    expected = count_corpora(gold, predicted, scheme, label_map=label_map, in_zone=in_body)
     assert totals_of(scores, metric) == expected
+
+
+def test_sentences_are_units():
+    text = "Ada met Bo. Bo left."
+    entities = [
+        Entity("PER", 0, 3, alternatives=[Span(0, 7)]),
+        Entity("PER", 12, 14, optional=True),
+    ]
+    gold = Corpus([Document("d", text, entities)])
+    predicted = Corpus([Document("d", text, [Entity("PER", 0, 7), Entity("PER", 15, 19)])])
+    strict = score(gold, predicted, "entities/strict", units="sentences")["entities/strict"]
+    assert counts_of(strict.micro) == (1, 2, 1)
+    assert strict.counts.resampling_unit_count == 2
 
 
 @pytest.mark.parametrize("label_map", [{"C": "A"}, {"B": None}, {"A": None}, {"A": "B", "C": None}])
