@@ -12,8 +12,8 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError
 from evalkit.files import open_input
 from evalkit.formats import jsonl
+from evalkit.formats.jsonl_errors import BOM
 
-BOM = b"\xef\xbb\xbf"
 HEAD = 1_000  # bytes of a file that show whether it is a list
 
 

@@ -18,7 +18,8 @@ another one, and entities that are `optional`; zones with the label `ignore` are
 **Entities without offsets**, `{"label": "PER", "text": "Ada"}`, are unplaced items of a prediction:
 they count in `surfaces`, and are wrong in the layers of spans. With `ground=true` (the reading
 option `ground`) their texts are searched in the document. Relations refer to them by their ids; a
-relation of an entity without a place in the text is unplaced, too.
+relation of an entity without a place in the text is unplaced, too. A document in which no entity
+has offsets needs no `text`, unless its entities are searched.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ from evalkit.data.json_keys import check_duplicate_keys, has_all_strings
 from evalkit.errors import DocumentError, LoadError, quoted_repr
 from evalkit.files import open_input, replace_file
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.jsonl_errors import BOM, LINE_ERRORS, explain_line_error
 from evalkit.formats.jsonl_plain import CHUNK_SIZE, MAX_OTHER_CHUNKS, decode_plain_lines
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
-from evalkit.formats.quoted_entities import ground_line, has_quotes, take_quotes
+from evalkit.formats.quoted_entities import ground_line, has_quotes, require_text, take_quotes
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults
 
@@ -115,10 +117,13 @@ DocumentLine = line_class(
     events=tuple[EventLine, ...] | None,  # type: ignore[valid-type]
     attributions=tuple[AttributionLine, ...] | None,  # type: ignore[valid-type]
 )
-# The line of a JSONL file: its entities may have no offsets
+# The line of a JSONL file: its entities may have no offsets, and it then needs no text
 QuotedDocumentLine: type[Any] = msgspec.defstruct(
     "Document",
-    [("entities", tuple[QuotedEntityLine, ...] | None, None)],  # type: ignore[valid-type]
+    [
+        ("entities", tuple[QuotedEntityLine, ...] | None, None),  # type: ignore[valid-type]
+        ("text", str | msgspec.UnsetType, msgspec.UNSET),
+    ],
     bases=(DocumentLine,),
     forbid_unknown_fields=True,
     omit_defaults=True,
@@ -173,7 +178,7 @@ def _read_chunks(path: Path) -> DocumentResults:
             data += file.readline()
             documents = None
             if other_chunks < MAX_OTHER_CHUNKS:
-                plain_data = data.removeprefix(_BOM) if first_number == 1 else data
+                plain_data = data.removeprefix(BOM) if first_number == 1 else data
                 documents = decode_plain_lines(plain_data)
             if documents is not None:
                 other_chunks = 0
@@ -201,6 +206,7 @@ def convert_line(
     if isinstance(line, LoadError):
         return line
     try:
+        require_text(line, is_searched=grounded is not None)
         if reading is not None and not reading.is_default:
             line = convert_offsets(line, reading)
         if grounded is not None and has_quotes(line):
@@ -208,12 +214,14 @@ def convert_line(
         return document_of(line)
     except DocumentError as error:
         return LoadError([f"{position}: {error}"])
+    except msgspec.ValidationError as error:
+        return LoadError([f"{position}: {explain_line_error(error, b'')}"])
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """Yields document text, start, end and surface form of each span with a `text`, unchecked."""
     for _, line in iter_lines(path, UncheckedZonesLine):
-        if not isinstance(line, LoadError):
+        if not isinstance(line, LoadError) and line.text is not msgspec.UNSET:
             for _, _, _, span in iter_spans(line):
                 has_offsets = span.start is not msgspec.UNSET and span.end is not msgspec.UNSET
                 if has_offsets and getattr(span, "text", None) is not None:
@@ -252,8 +260,9 @@ def _convert_span(span: Any, offsets: Offsets) -> None:
 
 def document_of(line: Any) -> Document:
     """The document of a decoded line. Raises DocumentError if it or a surface form is invalid."""
-    if isinstance(line, QuotedDocumentLine) and has_quotes(line):
-        line = take_quotes(line)
+    if isinstance(line, QuotedDocumentLine):
+        require_text(line)
+        line = take_quotes(line) if has_quotes(line) else line
     document = public(line, Document)
     text = document.text
     for layer, index, field, span in iter_spans(line):
@@ -361,24 +370,22 @@ class LineDecoder(Generic[T]):
             self.is_refused = True
             return LoadError([f"{self._path}: {ONE_DOCUMENT}"])
         self._invalid_count += 1
-        return LoadError([f"{self._path}:{number}: {_error_message(error, line)}"])
+        return LoadError([f"{self._path}:{number}: {explain_line_error(error, line)}"])
 
 
 ONE_DOCUMENT = (
     "one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]'"
     " FILE writes the items of an array so, jq -c . FILE an object"
 )
-LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # what decode_line raises
 MAX_INVALID_LINES = 1000  # after which a file without a valid line is not read further
 # Bytes of a file that is decoded as a whole in order to explain an error
 MAX_DECODED_SIZE = 1_000_000_000
-_BOM = b"\xef\xbb\xbf"
 _ENCODER = msgspec.json.Encoder()
 
 
 def is_blank(line: bytes) -> bool:
     """Whether a line contains only white space, ignoring a byte order mark."""
-    return not line.removeprefix(_BOM).strip()
+    return not line.removeprefix(BOM).strip()
 
 
 def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -387,7 +394,7 @@ def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     The type of the decoder is a dict, or a struct that omits default values when it is encoded.
     Raises one of LINE_ERRORS if the line is not one valid JSON value or has a duplicate key.
     """
-    line = line.removeprefix(_BOM)
+    line = line.removeprefix(BOM)
     line.decode()  # msgspec does not check the encoding of values that it skips
     item = decoder.decode(line)
     # Encoding the item takes half the time of decoding the line without types and encoding that.
@@ -398,12 +405,12 @@ def decode_line(line: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def is_one_document(path: Path, line: bytes) -> bool:
     """Whether a file is a single JSON value on several lines. `line` is its first line."""
-    first_character = line.removeprefix(_BOM).lstrip()[:1]
+    first_character = line.removeprefix(BOM).lstrip()[:1]
     if first_character not in (b"{", b"[") or not path.is_file():
         return False
     if path.stat().st_size > MAX_DECODED_SIZE:
         return False
-    data = path.read_bytes().removeprefix(_BOM).strip()
+    data = path.read_bytes().removeprefix(BOM).strip()
     if b"\n" not in data:
         return False
     try:
@@ -458,41 +465,3 @@ def _with_path(error: DocumentError, message: str, document: str | None) -> Docu
     return DocumentError(
         error.message, document=document or "", layer=layer, index=int(index), field=field
     )
-
-
-def _error_message(error: Exception, line: bytes) -> str:
-    """The message about an invalid line: the path, the problem and the invalid value."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return (
-            f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8"
-        )
-    message = re.sub(r"`([^`$]*)`", r"'\1'", str(error))
-    if isinstance(error, msgspec.ValidationError):
-        problem, _, path = message.partition(" - at `$")
-        value = _quoted_value(line, re.findall(r"\w+", path))
-        return f"{path.strip('.`') or 'the line'}: {problem}{value}"
-    if isinstance(error, msgspec.DecodeError):
-        return f"not JSON: {message}{_format_hint(line)}"
-    return message
-
-
-def _quoted_value(line: bytes, steps: list[str]) -> str:
-    """The end of a message: the value at a path, as ": 'value'"; "" if there is none."""
-    try:
-        value = msgspec.json.decode(line.removeprefix(_BOM))
-        for step in steps:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-    except (*LINE_ERRORS, KeyError, IndexError, TypeError):
-        return ""
-    return f": {quoted_repr(value)}"
-
-
-def _format_hint(line: bytes) -> str:
-    """The end of a message about a line that is not JSON: the likely cause; "" if not known."""
-    if b"\r" in line.rstrip():
-        return "; expected lines that end in line feeds"
-    if line.strip() in (b"{", b"["):
-        return "; expected each document on one line"
-    return ""

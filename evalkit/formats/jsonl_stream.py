@@ -17,14 +17,8 @@ from evalkit.data.gold_alternatives import UNMARKED
 from evalkit.data.json_keys import count_quotes, has_all_strings, is_document_per_line
 from evalkit.errors import DocumentError, LoadError
 from evalkit.files import COMPRESSED_SUFFIXES, open_input
-from evalkit.formats.jsonl import (
-    LINE_ERRORS,
-    QuotedDocumentLine,
-    decode_line,
-    document_of,
-    is_blank,
-    read,
-)
+from evalkit.formats.jsonl import QuotedDocumentLine, decode_line, document_of, is_blank, read
+from evalkit.formats.jsonl_errors import LINE_ERRORS
 
 # After this many chunks in a row with other than plain lines, chunks are not tried as plain.
 MAX_COMPLEX_CHUNKS = 4
@@ -400,6 +394,7 @@ def _is_valid_plain(document: Any) -> bool:
         or document.zones
         or document.unplaced
         or not document.id
+        or document.text is msgspec.UNSET
         or any(entity.alternatives for entity in document.entities or ())
     ):
         return False

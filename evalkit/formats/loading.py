@@ -278,12 +278,12 @@ def _has_content(document: Document) -> bool:
 
 def refuse_empty_texts(documents: Iterable[Document], location: CorpusLocation) -> None:
     """Raises InputError if there are documents but all texts are empty, as in a CoNLL file that has
-    only -DOCSTART- lines.
+    only -DOCSTART- lines. Documents whose entities have no offsets need no text.
     """
     has_documents = False
     for document in documents:
         has_documents = True
-        if document.text.strip():
+        if document.text.strip() or document.unplaced:
             return
     if has_documents:
         raise InputError(f"{location.path}: no text in any document")

@@ -5,7 +5,8 @@ wrong prediction in the layers of spans. With `ground`, its text is searched in 
 evalkit.data.grounding): equal texts take successive occurrences, whatever their labels, and where a
 text occurs more often than it was given, all occurrences are stored as choices, so that the best
 and the worst placement can be reported. Relations of entities that remain without a place are
-unplaced too: see evalkit.formats.quoted_relations.
+unplaced too: see evalkit.formats.quoted_relations. A document with such entities only needs no
+text, unless they are searched.
 """
 
 from __future__ import annotations
@@ -30,6 +31,20 @@ _PLACED_FIELDS = ("score", "attributes", "fragments")
 def has_quotes(line: Any) -> bool:
     """Whether some entities of a decoded line have no offsets."""
     return any(map(_is_quote, line.entities or ()))
+
+
+def require_text(line: Any, *, is_searched: bool = False) -> None:
+    """Sets the text of a decoded line to "" if it has none and needs none, since its entities have
+    no offsets. is_searched: whether these are searched in the text.
+
+    Raises msgspec.ValidationError for any other line without a text.
+    """
+    if line.text is not msgspec.UNSET:
+        return
+    has_spans = line.events or line.attributions or line.zones
+    if is_searched or has_spans or line.entities is None or not all(map(_is_quote, line.entities)):
+        raise msgspec.ValidationError("Object missing required field `text`")
+    line.text = ""
 
 
 def take_quotes(line: Any) -> Any:

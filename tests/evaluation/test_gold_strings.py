@@ -7,7 +7,18 @@ import pytest
 from helpers.cli import run_evalkit
 from helpers.surfaces import count_strings, random_corpora
 
-from evalkit import Corpus, Document, Entity, InputError, Scores, Unplaced, Zone, load_corpus, score
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    LoadError,
+    Scores,
+    Unplaced,
+    Zone,
+    load_corpus,
+    score,
+)
 
 METRICS = ["surfaces/strict", "surfaces/multiset"]
 TEXT = "Mary met Mary in Paris."
@@ -167,3 +178,70 @@ def test_a_string_of_gold_belongs_to_no_zone():
     for options in ({}, {"zones": "body"}, {"zones": "all"}):
         row = score(gold, predicted, "surfaces/strict", boot=0, **options)["surfaces/strict"].micro
         assert counts_of(row) == (1, 1, 1)
+
+
+def write_strings(path, *entities):
+    lines = [
+        {"id": str(number), "entities": [{"label": label, "text": words} for label, words in each]}
+        for number, each in enumerate(entities)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_documents_without_offsets_need_no_text(tmp_path):
+    gold = write_strings(tmp_path / "g.jsonl", [("PER", "Mary"), ("LOC", "Paris")], [])
+    predicted = write_strings(tmp_path / "p.jsonl", [("PER", "Mary")], [("LOC", "Rome")])
+    sides = [load_corpus(gold), load_corpus(predicted, predictions=True)]
+
+    for scores in (score(gold, predicted, METRICS), score(*sides, METRICS)):
+        assert counts_of(scores["surfaces/strict"].micro) == (1, 2, 2)
+    assert Corpus.from_examples(map(json.loads, gold.read_text().splitlines())).ids == ["0", "1"]
+    sides[1].save(tmp_path / "again.jsonl")
+    assert load_corpus(tmp_path / "again.jsonl", predictions=True).documents == sides[1].documents
+
+
+@pytest.mark.parametrize("lacks", ["gold", "predicted"])
+def test_texts_on_one_side_only_need_documents_that_are_joined_by_id(tmp_path, lacks):
+    strings = [("PER", "Mary"), ("LOC", "Paris")]
+    paths = {
+        "gold": write_lines(tmp_path / "g.jsonl", strings),
+        "predicted": write_lines(tmp_path / "p.jsonl", strings),
+    }
+    write_strings(paths[lacks], strings)
+    with pytest.raises(InputError, match="another text.*match_texts=False"):
+        score(*paths.values(), "surfaces/strict", boot=0)
+    scores = score(*paths.values(), "surfaces/strict", boot=0, match_texts=False)
+    assert counts_of(scores["surfaces/strict"].micro) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ({"id": "1"}, {}),
+        ({"id": "1", "entities": [{"label": "A", "start": 0, "end": 1}]}, {}),
+        ({"id": "1", "entities": [], "zones": [{"label": "z", "start": 0, "end": 1}]}, {}),
+        ({"id": "1", "entities": [{"label": "A", "text": "x"}]}, {"ground": True}),
+        ({"id": "1"}, {"offset_unit": "utf-8"}),
+    ],
+)
+def test_all_other_documents_need_a_text(tmp_path, line, options):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "0", "text": "x", "entities": []}) + "\n" + json.dumps(line))
+    problem = ":2: the line: Object missing required field 'text'"
+    with pytest.raises(LoadError, match=problem):
+        load_corpus(path, predictions=True, **options)
+    gold = tmp_path / "g.jsonl"
+    gold.write_text('{"id": "0", "text": "x", "entities": []}\n')
+    if not options:
+        with pytest.raises(LoadError, match=problem):
+            score(gold, path, "surfaces/strict", boot=0)
+        with pytest.raises(InputError, match="examples.0.: Object missing required field 'text'"):
+            Corpus.from_examples([line])
+
+
+def test_validate_knows_that_no_text_is_needed(tmp_path):
+    path = write_strings(tmp_path / "g.jsonl", [("PER", "Mary")])
+    result = run_evalkit("validate", path)
+    assert result.returncode == 0
+    assert "valid" in result.stdout

@@ -58,7 +58,7 @@ def test_a_model_runs_on_a_list_of_examples():
     ("examples", "message"),
     [
         ([{"text": "x", "spans": []}], "examples[0]: Object contains unknown field 'spans'"),
-        ([{"entities": []}], "examples[0]: Object missing required field 'text'"),
+        ([{"meta": {}}], "examples[0]: Object missing required field 'text'"),
         (
             [{"text": "x"}, {"text": "x", "entities": [{"label": "A", "start": 0, "end": 9}]}],
             "examples[1]: document 'doc-2', entities[0].end: ",
