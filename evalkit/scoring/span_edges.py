@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evalkit.data.batch import DocumentBatch
 from evalkit.data.compiled import core
 from evalkit.data.edges import PUNCTUATION
-from evalkit.errors import quoted_repr, spell_option
+from evalkit.errors import quoted_repr
 
 _IS_EDGE = np.zeros(0x10000, bool)
 # A pattern finds the white space in a fifth of the time that a loop over all characters takes.
@@ -109,5 +109,5 @@ def describe_edges(name: str, edges: SpanEdges, text: str | None = None) -> str 
     )
     return (
         f"{name}: {some} with white space or punctuation, such as{quoted} {start}–{end} of document"
-        f" {quoted_repr(document)}; {spell_option('trim', True, of='format')} removes them"
+        f" {quoted_repr(document)}; the reading option trim removes them"
     )

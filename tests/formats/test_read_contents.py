@@ -216,7 +216,7 @@ def test_such_edges_are_in_validate_report_result_and_python(tmp_path):
     said.save(tmp_path / "said.jsonl")
     message = (
         "gold: 70 of 140 entities begin or end with white space or punctuation, such as 0–4 of"
-        " document 'd0'; trim=True removes them"
+        " document 'd0'; the reading option trim removes them"
     )
 
     for sides in ((gold, said), (tmp_path / "gold.jsonl", tmp_path / "said.jsonl")):

@@ -234,5 +234,5 @@ def test_the_command_line_names_what_was_skipped_and_the_option_that_trims(tmp_p
 
     assert skipped.returncode == 0
     assert f"skipped: 1 {SKIPPED} ({path}:2:" in skipped.stderr
-    assert "FILE?trim=true removes them" in skipped.stderr
-    assert "trim=true" not in run_evalkit("validate", f"{path}?on_error=skip&trim=true").stderr
+    assert "the reading option trim removes them" in skipped.stderr
+    assert "option trim" not in run_evalkit("validate", f"{path}?on_error=skip&trim=true").stderr
