@@ -51,7 +51,7 @@ ON_THE_COMMAND_LINE = [
     (["compare", "p.jsonl", "p.jsonl"], "name it (--gold CORPUS)"),
     (
         ["validate", "iob1.conll"],
-        "reads tags as the CoNLL script does); FILE?tagging=IO fits all tags of the file",
+        "reads tags as the CoNLL script does); FILE?tagging=IOB1 fits all tags of the file",
     ),
     (
         ["score", "one.conll", "other.conll"],
@@ -97,7 +97,7 @@ def test_python_names_options_as_they_are_called(command, tmp_path):
     with pytest.raises(InputError, match=r'with missing="empty"$'):
         score("g.jsonl", "p.jsonl")
     with pytest.raises(
-        LoadError, match=r'repair="discard" .*, begin .* or conlleval .*; tagging="IO" fits'
+        LoadError, match=r'repair="discard" .*, begin .* or conlleval .*; tagging="IOB1" fits'
     ):
         load_corpus("iob1.conll")
     with pytest.raises(InputError, match=r'\(texts="DIR"\)'):

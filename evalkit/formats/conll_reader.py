@@ -27,7 +27,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
 # Taggings that give the same spans as another one if all tags of a file are valid under both
-SAME_SPANS = {"IO": ("IOB1", "IOE1"), "BIOES": ("BMES",)}
+SAME_SPANS = {"IOB1": ("IO", "IOE1"), "BIOES": ("BMES",)}
 BATCH_TOKENS = 8192  # tokens of documents whose tags are read at once
 
 

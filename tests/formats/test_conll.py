@@ -192,7 +192,7 @@ BAD = [
         "a O\nAda I-PER\nmet O\n",
         (
             "f.conll:2: 'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is"
-            f' expected before it; {REPAIR}; tagging="IO" fits all tags of the file'
+            f' expected before it; {REPAIR}; tagging="IOB1" fits all tags of the file'
         ),
     ),
     (
@@ -1011,6 +1011,6 @@ def test_the_command_line_answers_a_bad_file_with_one_line(tmp_path):
         " before it" in done.stderr
     )
     assert (
-        "reads tags as the CoNLL script does); FILE?tagging=IO fits all tags of the file"
+        "reads tags as the CoNLL script does); FILE?tagging=IOB1 fits all tags of the file"
         in done.stderr
     )
