@@ -32,9 +32,8 @@ def split_relations(
     """Splits the relations of a decoded line that still has all its entities.
 
     quotes: its entities without a place in the text. is_grounded: whether they were searched.
-    Raises DocumentError if ids are not unique, if a relation refers to the id of no annotation, if
-    an argument of an event refers to an entity that was not searched, and for a field that unplaced
-    items cannot hold.
+    Raises DocumentError if ids are not unique, if one of these relations refers to the id of no
+    annotation, and for a field that unplaced items cannot hold.
     """
     text_of_id = {entity.id: entity.text for entity in quotes if entity.id is not None}
     if not text_of_id:
