@@ -47,7 +47,7 @@ from evalkit.cli.options import (
     ReportFile,
 )
 from evalkit.cli.report_output import PARTIAL, ReportOutput, check_report, write_comparison_report
-from evalkit.cli.string_options import Nil, Normalization, OptionalMatchTexts
+from evalkit.cli.string_options import Heads, Nil, Normalization, OptionalMatchTexts
 from evalkit.errors import InputError, print_line
 from evalkit.evaluation.corpus_scores import compare_named
 from evalkit.evaluation.verify import MAX_REPORTED, find_differences
@@ -80,6 +80,7 @@ def compare_command(
     normalization: Normalization = None,
     match_texts: OptionalMatchTexts = None,
     nil: Nil = None,
+    heads: Heads = None,
     plain_gold: OptionalPlainGold = False,
     form: OutputFormat = None,
     output: Output = None,
@@ -128,6 +129,7 @@ def compare_command(
         "normalization": normalization,
         "match_texts": match_texts,
         "nil": nil,
+        "heads": heads,
         "plain_gold": plain_gold or None,
     }
     options = {name: value for name, value in given_options.items() if value is not None}

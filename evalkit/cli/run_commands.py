@@ -66,7 +66,7 @@ from evalkit.cli.report_output import (
     print_report,
     validate_card_options,
 )
-from evalkit.cli.string_options import Nil, Normalization
+from evalkit.cli.string_options import Heads, Nil, Normalization
 from evalkit.corpus import Corpus
 from evalkit.data.document import Document
 from evalkit.errors import (
@@ -110,6 +110,7 @@ def run(
     level: Level = 0.95,
     normalization: Normalization = None,
     nil: Nil = None,
+    heads: Heads = None,
     plain_gold: PlainGold = False,
     threshold: Threshold = None,
     limit: Limit = None,
@@ -170,6 +171,7 @@ def run(
         boot=0,
         normalization=normalization,
         nil=nil,
+        heads=heads,
         plain_gold=plain_gold,
     )
     if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
@@ -208,6 +210,7 @@ def run(
         level=level,
         normalization=normalization,
         nil=nil,
+        heads=heads,
         plain_gold=plain_gold,
         name=name,
     )

@@ -51,7 +51,7 @@ from evalkit.cli.report_output import (
     validate_card_options,
 )
 from evalkit.cli.shard_options import Backend, CountsDir, ScoreJobs
-from evalkit.cli.string_options import MatchTexts, Nil, Normalization
+from evalkit.cli.string_options import Heads, MatchTexts, Nil, Normalization
 from evalkit.corpus import are_sharded
 from evalkit.errors import escape_surrogates
 from evalkit.evaluation.corpus_scores import score
@@ -74,6 +74,7 @@ def score_command(
     normalization: Normalization = None,
     match_texts: MatchTexts = True,
     nil: Nil = None,
+    heads: Heads = None,
     plain_gold: PlainGold = False,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
@@ -119,6 +120,7 @@ def score_command(
         "normalization": normalization,
         "match_texts": match_texts,
         "nil": nil,
+        "heads": heads,
         "plain_gold": plain_gold,
     }
     if are_sharded(gold, predicted):

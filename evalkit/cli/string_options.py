@@ -1,4 +1,6 @@
-"""The options for how strings are compared: those of surfaces, and the ids of links."""
+"""The options for how strings are compared: those of surfaces, and the ids of links; and the
+source of the heads of arguments.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,15 @@ Nil = Annotated[
             "How links compare NIL: string (NIL1 equals NIL1 only, the default), or one (every NIL"
             " equals every other)."
         ),
+        rich_help_panel=SCORING,
+    ),
+]
+Heads = Annotated[
+    str | None,
+    typer.Option(
+        "--heads",
+        metavar="spacy:NAME",
+        help="Source of syntactic heads for arguments/head; default: the corpus.",
         rich_help_panel=SCORING,
     ),
 ]

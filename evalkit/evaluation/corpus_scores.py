@@ -45,6 +45,7 @@ SCORE_OPTIONS = (
     "match_texts",
     "nil",
     "plain_gold",
+    "heads",
     "jobs",
     "backend",
     "run_dir",
@@ -123,6 +124,7 @@ def score(
     match_texts: bool = True,
     nil: str | None = None,
     plain_gold: bool = False,
+    heads: str | None = None,
     jobs: int = 1,
     backend: str | None = None,
     run_dir: str | Path | None = None,
@@ -155,6 +157,8 @@ def score(
       another text than gold's, such as a transcript, are compared by their strings.
     - `nil`: how `links` compares NIL, which is None or an id that begins with "NIL": as a "string"
       like any other id (default), or as "one" value.
+    - `heads`: "spacy:NAME", a pipeline with a parser, for `arguments/head`: where arguments of
+      either side have no head in the corpus. Default: those of the corpus only.
     - `plain_gold`: whether to ignore alternatives, optional items and ignore regions of gold.
     - `jobs`: workers, for shards, or where both sides are JSONL files in one order.
     - `backend`: what the workers are: "loky" processes, threads ("threading"), or those of a dask
@@ -180,6 +184,7 @@ def score(
         match_texts=match_texts,
         nil=nil,
         plain_gold=plain_gold,
+        heads=heads,
     )
     if are_sharded(gold, predicted):
         from evalkit.evaluation.sharded_inputs import find_shards

@@ -39,10 +39,12 @@ from evalkit.scoring.count_table import (
 from evalkit.scoring.counting import Block, BlockBuilder
 from evalkit.scoring.counts import Counts
 from evalkit.scoring.digest import CorpusDigests, DigestBuilder
+from evalkit.scoring.event_items import HEAD
 from evalkit.scoring.layers import Layer, get_layer
 from evalkit.scoring.lenient_gold import LenientBlock, find_kinds
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
 from evalkit.scoring.pairs import ItemPair, pairs_of
+from evalkit.scoring.parsed_heads import load_parser
 from evalkit.stats.intervals import Resampling
 from evalkit.version import __version__
 
@@ -271,6 +273,8 @@ class DocumentCounter:
         gold_field = layer.gold_field(metric)
         if gold_field:
             fields["gold"] = gold_field
+        if metric.scheme == HEAD and self._task.options.heads:
+            fields["heads"] = load_parser(self._task.options.heads).version
         if get_layer(metric.layer).has_links:
             fields["nil"] = self._task.options.nil or "string"
         if get_layer(metric.layer).has_strings:
@@ -380,6 +384,7 @@ def make_block_builder(
         symmetric=_symmetric_labels(task),
         normalization=task.options.normalization or "verbatim",
         nil=task.options.nil or "string",
+        heads=task.options.heads,
     )
 
 

@@ -24,9 +24,11 @@ from evalkit.errors import (
 )
 from evalkit.evaluation.other_texts import check_metrics_without_texts
 from evalkit.results.metadata import ScoredOptions
+from evalkit.scoring.event_items import HEAD
 from evalkit.scoring.layers import get_layer
 from evalkit.scoring.links import MENTION_FREE, parse_nil
 from evalkit.scoring.metrics import Metric, add_companions, flat_layer_of, parse_metrics
+from evalkit.scoring.parsed_heads import parse_heads
 from evalkit.stats.intervals import Resampling, make_resampling
 
 MISSING = ("error", "empty")
@@ -38,7 +40,8 @@ BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 class ScoreOptions:
     """What to score, and how; see `score`. metrics: None for those that the layers allow.
     normalization: None if no metric has strings. match_texts: whether both sides must have the
-    same texts. nil: None if no metric is of links.
+    same texts. nil: None if no metric is of links. heads: the source of those that arguments lack;
+    None for no other than the corpus.
     """
 
     metrics: tuple[Metric, ...] | None
@@ -54,6 +57,7 @@ class ScoreOptions:
     match_texts: bool = True
     nil: str | None = None
     plain_gold: bool = False
+    heads: str | None = None
 
     @classmethod
     def create(
@@ -72,6 +76,7 @@ class ScoreOptions:
         match_texts: bool = True,
         nil: str | None = None,
         plain_gold: bool = False,
+        heads: str | None = None,
     ) -> ScoreOptions:
         """The options as `score` takes them.
 
@@ -125,6 +130,7 @@ class ScoreOptions:
             match_texts,
             nil,
             bool(plain_gold),
+            None if heads is None else _check_heads(heads, parsed),
         )
 
     def resolve_labels(self, schema: Schema | None) -> LabelMapping:
@@ -153,7 +159,21 @@ class ScoreOptions:
             match_texts=UNSET if self.match_texts else False,
             nil=self.nil or UNSET,
             plain_gold=self.plain_gold or UNSET,
+            heads=self.heads or UNSET,
         )
+
+
+def _check_heads(heads: str, metrics: Iterable[Metric] | None) -> str:
+    """The source of syntactic heads. Raises InputError for another one, and without a metric that
+    compares heads.
+    """
+    source = parse_heads(heads)
+    if not any(metric.scheme == HEAD for metric in metrics or ()):
+        raise InputError(
+            f"{spell_option('heads', heads)}: is for the scheme head: add arguments/head to the"
+            " metrics"
+        )
+    return source
 
 
 def _require_documents(units: str, metric: Metric) -> str:

@@ -52,6 +52,7 @@ def find_differences(
         match_texts=options.match_texts is not False,
         nil=options.nil or None,
         plain_gold=bool(options.plain_gold),
+        heads=options.heads or None,
     )
     one = json.loads(written or Path(path).read_text(encoding="utf-8"))
     for layer in one.get("error_counts", ()):

@@ -31,7 +31,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     metrics and labels: None where none were given. label_map: as `encode_label_map` writes it.
     zones, missing, units: of scores of documents only; normalization: of scores with strings only;
     match_texts: False where texts may differ, see `score`;
-    nil: of scores with links only;
+    nil: of scores with links only; heads: of scores with `head` only, where it was given;
     plain_gold: only if it is true; tagging, repair: of scores of tags only.
     """
 
@@ -45,6 +45,7 @@ class ScoredOptions(msgspec.Struct, forbid_unknown_fields=True):
     match_texts: bool | UnsetType = UNSET
     nil: str | UnsetType = UNSET
     plain_gold: bool | UnsetType = UNSET
+    heads: str | UnsetType = UNSET
     tagging: str | UnsetType = UNSET
     repair: str | UnsetType = UNSET
 

@@ -34,6 +34,7 @@ from evalkit.scoring.event_items import HEAD
 from evalkit.scoring.iou_edges import Edges
 
 MAX_EDGES = 2_000_000  # in one document: more would take minutes
+Heads = Sequence[Fragments | None]  # of each argument of a side
 Key = tuple[int, int, int]  # the document, group and label of an item
 
 
@@ -59,19 +60,21 @@ def find_edges(
     gold: BlockSide,
     predicted: BlockSide,
     documents: tuple[Sequence[Document], Sequence[Document]],
+    heads: Sequence[Heads],
 ) -> Edges:
     """The positions of the gold and predicted items that a scheme allows to be paired.
 
-    documents: those of the block, of both sides. Raises InputError for a document with more than
-    MAX_EDGES pairs, and for a value of the attribute `entity` that JSON cannot hold.
+    documents: those of the block, of both sides. heads: those of the arguments of each side (see
+    `parsed_heads.read_heads`), which do not matter under `coref`. Raises InputError for a document
+    with more than MAX_EDGES pairs, and for a value of the attribute `entity` that JSON cannot hold.
     """
-    predicted_items = _iter_items(predicted, documents[1])
+    predicted_items = _iter_items(predicted, documents[1], heads[1])
     if scheme == HEAD:
-        gold_items = list(_iter_items(gold, documents[0]))
+        gold_items = list(_iter_items(gold, documents[0], heads[0]))
         found = _iter_head_edges(gold_items, predicted_items, documents[0])
     else:
         mentions = [read_mentions(document) for document in documents[0]]
-        gold_items = list(_iter_items(gold, documents[0], mentions))
+        gold_items = list(_iter_items(gold, documents[0], heads[0], mentions))
         found = _iter_mention_edges(gold_items, predicted_items, mentions)
     edges: list[tuple[int, int]] = []
     counts = np.zeros(len(documents[0]), np.int64)
@@ -88,24 +91,28 @@ def find_edges(
 
 
 def count_by_span_only(
-    scheme: str, gold: BlockSide, documents: Sequence[Document]
+    scheme: str, gold: BlockSide, documents: Sequence[Document], heads: Heads
 ) -> dict[str, int]:
     """The number of gold items that are matched by an equal span only, under the name of the
     reason: those without a head under the scheme `head`, without mentions under `coref`.
     """
     if scheme == HEAD:
-        items = _iter_items(gold, documents)
+        items = _iter_items(gold, documents, heads)
         return {"gold_without_head": sum(not item.heads for item in items)}
-    items = _iter_items(gold, documents, [read_mentions(document) for document in documents])
+    mentions = [read_mentions(document) for document in documents]
+    items = _iter_items(gold, documents, heads, mentions)
     return {"gold_without_mentions": sum(not item.referents for item in items)}
 
 
 def _iter_items(
     side: BlockSide,
     documents: Sequence[Document],
+    heads_of: Heads,
     mentions: Sequence[DocumentMentions] = (),
 ) -> Iterator[ComparedArgument]:
-    """The items of a side, in order. mentions: those of each document, if they are to be read."""
+    """The items of a side, in order. heads_of: the head of each argument. mentions: those of each
+    document, if they are to be read.
+    """
     numbers = []
     arguments: list[Argument] = []
     for number, document in enumerate(documents):
@@ -121,8 +128,9 @@ def _iter_items(
         heads: dict[Fragments, None] = {}
         referents: dict[int, None] = {}
         for row in rows:
-            if arguments[row].head is not None:
-                heads[span_fragments(arguments[row].head)] = None
+            head = heads_of[row]
+            if head is not None:
+                heads[head] = None
             referent = referent_of[row] if mentions else None
             if referent is not None:
                 referents[referent] = None

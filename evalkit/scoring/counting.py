@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabulary
-from evalkit.data.document import Document
+from evalkit.data.document import Document, Fragments
 from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
 from evalkit.data.surface_normalization import NORMALIZATIONS
 from evalkit.scoring.attribution_groups import join_groups
@@ -72,7 +72,7 @@ class Block:
     """Both sides of a block in one layer, to be matched under any of its schemes.
 
     compares_strings, has_links: see `Layer`. argument_documents: those of both sides in layers of
-    arguments, whose heads and mentions are looked up.
+    arguments, whose heads and mentions are looked up. head_source: of heads that they lack.
     """
 
     gold: BlockSide
@@ -84,6 +84,7 @@ class Block:
     has_repeats: bool = False
     has_links: bool = False
     argument_documents: tuple[Sequence[Document], Sequence[Document]] | None = None
+    head_source: str | None = None
 
     @cached_property
     def rank(self) -> Ints:
@@ -188,6 +189,13 @@ class Block:
         block = self.for_scheme(scheme)
         return block.count_matches(block.match(scheme, wrong=wrong))
 
+    @cached_property
+    def argument_heads(self) -> list[list[Fragments | None]]:
+        """The head of each argument of both sides, of all that were read."""
+        from evalkit.scoring.parsed_heads import read_heads
+
+        return read_heads(self.argument_documents or ((), ()), self.head_source)
+
     def count_set_aside(self, scheme: str) -> dict[str, int]:
         """The number of items that are set aside, or not compared as others are, by reason."""
         block = self.for_scheme(scheme)
@@ -195,7 +203,8 @@ class Block:
         if self.argument_documents is not None and scheme in ARGUMENT_SCHEMES:
             from evalkit.scoring.argument_edges import count_by_span_only
 
-            counts |= count_by_span_only(scheme, self.gold, self.argument_documents[0])
+            documents, heads = self.argument_documents[0], self.argument_heads[0]
+            counts |= count_by_span_only(scheme, self.gold, documents, heads)
         return counts
 
     def match(self, scheme: str, *, wrong: bool = True) -> Matches:
@@ -206,7 +215,8 @@ class Block:
         from evalkit.scoring.argument_edges import find_edges
         from evalkit.scoring.edge_matching import EdgeMatcher
 
-        edges = find_edges(scheme, self.gold, self.predicted, self.argument_documents)
+        sides = self.gold, self.predicted
+        edges = find_edges(scheme, *sides, self.argument_documents, self.argument_heads)
         matcher = EdgeMatcher(self.gold.columns, self.predicted.columns, self.coding.pieces)
         return self.matching.add_wrong(scheme, matcher.match(edges), wrong=wrong)
 
@@ -260,6 +270,7 @@ class BlockBuilder:
         symmetric: Collection[str] = (),
         normalization: str = "verbatim",
         nil: str = "string",
+        heads: str | None = None,
     ) -> None:
         """Start with no documents.
 
@@ -274,6 +285,7 @@ class BlockBuilder:
         self.symmetric_labels = symmetric
         self._normalize = NORMALIZATIONS[normalization]
         self._nil_is_one = nil == "one"
+        self._head_source = heads
         self.documents: tuple[list[Any], list[Any]] = ([], [])
         self._items = (ItemArrayBuilder(self.coding), ItemArrayBuilder(self.coding))
         self._dropped = [0, 0]
@@ -377,6 +389,7 @@ class BlockBuilder:
             layer.compares_strings,
             layer.has_links,
             self.documents if HEAD in layer.schemes else None,
+            self._head_source,
         )
 
     def _has_equal_items(self, items: ItemArrays) -> bool:
