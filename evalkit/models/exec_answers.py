@@ -41,8 +41,7 @@ from evalkit.errors import (
 )
 from evalkit.formats.jsonl import SpanLine, check_surface
 from evalkit.formats.quoted_entities import ARGUMENT_NOT_IN_TEXT, NOT_IN_TEXT
-from evalkit.models.malformed_answers import note_malformed
-from evalkit.models.python_function import UNLABELED
+from evalkit.models.malformed_answers import UNLABELED, note_malformed
 from evalkit.models.quoted_answers import (
     GROUNDING,
     QUOTE_WITHOUT_OFFSETS,

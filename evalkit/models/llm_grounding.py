@@ -24,8 +24,7 @@ from evalkit.data.document import Argument, Attribution, Document, Entity, Event
 from evalkit.data.grounding import Grounding, Quote, count_outcomes, ground_quotes
 from evalkit.data.text import sentences
 from evalkit.models.llm_json import DuplicateKeys
-from evalkit.models.malformed_answers import note_malformed
-from evalkit.models.python_function import UNLABELED
+from evalkit.models.malformed_answers import UNLABELED, note_malformed
 
 Range = tuple[int, int]
 

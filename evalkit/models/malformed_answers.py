@@ -24,6 +24,7 @@ from evalkit.errors import ModelError, quoted_repr
 from evalkit.models.registry import RUN_METADATA_KEY, SAMPLES_METADATA_KEY
 
 MALFORMED = "evalkit:malformed"
+UNLABELED = "unlabeled"  # the label of an item without one
 MAX_MALFORMED_DOCUMENTS = 5
 
 

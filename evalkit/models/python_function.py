@@ -2,7 +2,8 @@
 
 For a text, a callable may return (start, end, label) triples, dicts as transformers returns them
 (start, end and label, entity_group or entity; optionally a score), a dict with such a list under
-"entities", a Doc of spaCy, or a Document. An entity without a valid span becomes `Unplaced`, and a
+"entities", a Doc of spaCy, or a Document. A dict may also have the other layers, as a line of JSONL
+has them. An entity without a valid span becomes `Unplaced`, and a
 document on which the model raises has a `failure`: both stay in the score.
 
 Dicts with `text` and without offsets are unplaced, and their texts count in the layer of surfaces.
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evalkit.data.document import Document, Entity, Unplaced
+from evalkit.data.document import LAYERS, Document, Entity, Unplaced
 from evalkit.errors import (
     DocumentError,
     InputError,
@@ -35,8 +36,9 @@ from evalkit.errors import (
 )
 from evalkit.formats.quoted_entities import NOT_IN_TEXT
 from evalkit.formats.reading_options import parse_bool
+from evalkit.models.exec_answers import build_document
 from evalkit.models.fingerprint import compute_fingerprint, hash_file
-from evalkit.models.malformed_answers import note_malformed
+from evalkit.models.malformed_answers import UNLABELED, note_malformed
 from evalkit.models.quoted_answers import (
     GROUNDING,
     QUOTE_WITHOUT_OFFSETS,
@@ -45,7 +47,6 @@ from evalkit.models.quoted_answers import (
 )
 from evalkit.models.registry import Model
 
-UNLABELED = "unlabeled"  # the label of an item without one
 EXPECTED = "(start, end, label) with character offsets, or a dict with start, end and label"
 DEFAULT_NAME = "model"  # the name that is loaded from a file if none is given
 MAX_NAMES = 20  # in messages
@@ -275,6 +276,8 @@ def _document_from_answer(document: Document, answer: Any, *, ground: bool) -> D
         if answer.text != document.text:
             return msgspec.structs.replace(document, failure="the model returned another text")
         return msgspec.structs.replace(answer, id=document.id, zones=(), meta=None)
+    if isinstance(answer, Mapping) and any(answer.get(layer) is not None for layer in LAYERS[1:]):
+        return build_document(document, _layers_of(answer), ground=ground)
     if isinstance(answer, Mapping) and "entities" in answer:
         answer = answer["entities"]
     elif hasattr(answer, "ents"):  # a Doc of spaCy
@@ -285,14 +288,27 @@ def _document_from_answer(document: Document, answer: Any, *, ground: bool) -> D
             " list of dicts, or a Document"
         )
         return msgspec.structs.replace(document, failure=problem)
-    return _add_searched_entities(document, answer) if ground else add_entities(document, answer)
+    if ground:
+        return _add_searched_entities(document, answer)
+    return _parse_items(document.text, answer, QUOTE_WITHOUT_OFFSETS).build_document(document)
+
+
+def _layers_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers of an answer as they are in a line of JSONL."""
+    layers: dict[str, Any] = {}
+    for layer in LAYERS:
+        items = answer.get(layer)
+        layers[layer] = list(items) if isinstance(items, tuple) else items
+    if isinstance(layers["entities"], list):
+        layers["entities"] = [_item_fields(item) or item for item in layers["entities"]]
+    return layers
 
 
 def add_entities(document: Document, answer: Iterable[Any]) -> Document:
     """The document with entities from triples, dicts or Entities; an invalid one becomes Unplaced,
     with the reason.
     """
-    return _parse_items(document.text, answer, QUOTE_WITHOUT_OFFSETS).build_document(document)
+    return _parse_items(document.text, answer, None).build_document(document)
 
 
 def _add_searched_entities(document: Document, answer: Iterable[Any]) -> Document:
@@ -327,8 +343,10 @@ class _ParsedItems(NamedTuple):
         return annotated
 
 
-def _parse_items(text: str, answer: Iterable[Any], reason_for_quotes: str) -> _ParsedItems:
-    """The items of an answer. reason_for_quotes: why those without offsets are unplaced."""
+def _parse_items(text: str, answer: Iterable[Any], reason_for_quotes: str | None) -> _ParsedItems:
+    """The items of an answer. reason_for_quotes: why those with a text and without offsets are
+    unplaced; None if they are malformed.
+    """
     parsed = _ParsedItems([], [], [], [])
     for index, item in enumerate(answer):
         entity = _parse_triple(item) or _parse_entity(item, reason_for_quotes)
@@ -360,7 +378,7 @@ def _parse_triple(item: Any) -> Entity | None:
         return None
 
 
-def _parse_entity(item: Any, reason_for_quotes: str) -> Entity | Unplaced:
+def _parse_entity(item: Any, reason_for_quotes: str | None) -> Entity | Unplaced:
     """The entity of an item of an answer; for an invalid item, an Unplaced with the reason."""
     fields = _item_fields(item)
     if fields is None:
@@ -380,8 +398,7 @@ def _parse_entity(item: Any, reason_for_quotes: str) -> Entity | Unplaced:
             UNLABELED,
             f"label: invalid label {quoted_repr(label)}: expected printable characters",
         )
-    quote = quote_of(item)
-    if quote is not None:
+    if reason_for_quotes is not None and (quote := quote_of(item)) is not None:
         return Unplaced("entities", str(label), reason_for_quotes, quote)
     try:
         return Entity(

@@ -19,7 +19,8 @@ import msgspec
 from evalkit.data.document import Document, Event, Span, Unplaced
 from evalkit.errors import InputError, MissingDependencyError, spell_option, to_one_line
 from evalkit.models.fingerprint import hash_folder
-from evalkit.models.python_function import UNLABELED, add_entities
+from evalkit.models.malformed_answers import UNLABELED
+from evalkit.models.python_function import add_entities
 from evalkit.models.registry import Model
 
 # Batches for each process per call: starting the processes costs more than a batch

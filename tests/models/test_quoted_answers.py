@@ -213,6 +213,33 @@ def test_references_to_unplaced_entities_are_left_out_and_noted():
     assert document.meta[LEFT_OUT] == ["events[0].arguments[0].ref: 'm' is unplaced"]
 
 
+@pytest.mark.parametrize("entities", [[JAPAN, SYRIA], [{**JAPAN, "text": "japan"}, SYRIA]])
+def test_a_function_may_answer_other_layers_in_a_dict(entities):
+    event = {"label": "Win", "trigger": {"start": 6, "end": 10}}
+    answer = {"entities": tuple(entities), "relations": [BEAT], "events": [event], "seconds": 3}
+
+    (document,) = load_model(lambda _: answer, ground=True).predict([GOLD[0]])
+
+    assert [(each.start, each.end) for each in document.entities] == [(0, 5), (11, 16)]
+    assert document.relations == (Relation("beat", "j", "s", id="r", score=0.9),)
+    assert [each.label for each in document.events] == ["Win"]
+    assert document.attributions is None
+    assert document.unplaced == ()
+
+
+def test_triples_may_stand_beside_other_layers():
+    event = {"label": "Win", "trigger": {"start": 6, "end": 10}}
+    answer = {"entities": [(0, 5, "LOC")], "events": [event]}
+    (document,) = load_model(lambda _: answer).predict([GOLD[0]])
+    assert document.entities == (Entity("LOC", 0, 5),)
+    assert len(document.events) == 1
+
+
+def test_a_layer_that_is_no_list_fails_the_document():
+    (document,) = load_model(lambda _: {"entities": [], "relations": "x"}).predict([GOLD[0]])
+    assert document.failure == "relations: expected a list, got 'x'"
+
+
 def test_a_program_with_relations_is_scored(tmp_path):
     gold = Corpus(
         [
