@@ -104,6 +104,6 @@ def _words_of(line: Any, id: str, text_of_id: Mapping[str, str]) -> str:
         if entity.id == id:
             return str(entity.text or text[entity.start : entity.end])
     for event in line.events or ():
-        if event.id == id:
+        if event.id == id and event.trigger is not None:
             return text[event.trigger.start : event.trigger.end]
     return ""

@@ -278,15 +278,16 @@ class _AnswerReader:
     def _list_words(
         self, entities: tuple[Entity, ...] | None, events: tuple[Event, ...] | None
     ) -> dict[str, str]:
-        """The words of the entities and events that relations can refer to, by id."""
+        """The words of the entities and events that relations can refer to, by id; of events those
+        with a trigger.
+        """
         words = {}
         for entity in entities or ():
             if entity.id is not None:
                 words[entity.id] = self.text[entity.start : entity.end]
         for event in events or ():
-            if event.id is not None:
-                trigger = event.trigger
-                words[event.id] = "" if trigger is None else self.text[trigger.start : trigger.end]
+            if event.id is not None and event.trigger is not None:
+                words[event.id] = self.text[event.trigger.start : event.trigger.end]
         return words
 
     def _relation(self, path: str, item: Any, words_of_id: Mapping[str, str]) -> Relation | None:
@@ -305,7 +306,7 @@ class _AnswerReader:
             if id in words_of_id:
                 words.append(words_of_id[id])
                 continue
-            unknown = "", f"no entity or event has the id {quoted_repr(id)}"
+            unknown = "", f"no entity, or event with a trigger, has the id {quoted_repr(id)}"
             quote, reason = self.unplaced_arguments.get(id, unknown)
             words.append(quote)
             reasons.append(reason)

@@ -37,6 +37,7 @@ from evalkit.data.schema import EventType, schema_errors
 from evalkit.errors import DocumentError
 from evalkit.evaluation.cascades import CASCADES
 from evalkit.formats.registry import FORMATS
+from evalkit.models.exec_answers import build_document
 
 METRICS = [f"{layer}/{scheme}" for layer in LAYERS for scheme in SCHEMES]
 PLEDGE = Event("Pledge", None, (Argument("Pledger", 0, 4),))
@@ -374,3 +375,36 @@ def test_a_data_set_of_the_hub_holds_events_without_trigger(tmp_path):
     assert list(load_corpus(f"hf:{tmp_path / 'data'}")) == list(corpus)
     rows = (tmp_path / "data" / "data" / "events.jsonl").read_text().splitlines()
     assert [json.loads(row)["start"] for row in rows] == [None, 5]
+
+
+def test_an_answer_with_a_relation_of_an_event_without_trigger_is_unplaced():
+    arguments = [{"role": "Pledger", "start": 0, "end": 4}]
+    answer = {
+        "entities": [{"label": "ORG", "start": 0, "end": 4, "id": "T1"}],
+        "events": [{"label": "Pledge", "arguments": arguments, "id": "E1"}],
+        "relations": [{"label": "by", "head": "E1", "tail": "T1"}],
+    }
+
+    found = build_document(Document("d", ACME.text), answer)
+
+    assert (found.failure, found.relations, len(found.events)) == (None, (), 1)
+    assert [(each.layer, each.label) for each in found.unplaced] == [("relations", "by")]
+    assert "no entity, or event with a trigger, has the id 'E1'" in found.unplaced[0].reason
+
+
+def test_a_relation_of_a_quote_and_an_event_without_trigger_is_unplaced(tmp_path):
+    arguments = [{"role": "Pledger", "start": 0, "end": 4}]
+    line = {
+        "id": "d",
+        "text": ACME.text,
+        "entities": [{"label": "ORG", "text": "Acme", "id": "T1"}],
+        "events": [{"label": "Pledge", "arguments": arguments, "id": "E1"}],
+        "relations": [{"label": "by", "head": "T1", "tail": "E1"}],
+    }
+    (tmp_path / "x.jsonl").write_text(json.dumps(line) + "\n")
+
+    document = load_corpus(tmp_path / "x.jsonl", predictions=True)[0]
+
+    assert [each.layer for each in document.unplaced] == ["entities", "relations"]
+    with pytest.raises(LoadError, match=r"relations\[0\].tail: the event 'E1' has no trigger"):
+        load_corpus(tmp_path / "x.jsonl", predictions=True, ground=True)

@@ -174,7 +174,11 @@ def test_relations_of_unplaced_entities_are_unplaced():
 @pytest.mark.parametrize(
     ("relation", "label", "reason"),
     [
-        ({"label": "beat", "head": "j", "tail": "x"}, "beat", "no entity or event has the id 'x'"),
+        (
+            {"label": "beat", "head": "j", "tail": "x"},
+            "beat",
+            "no entity, or event with a trigger, has the id 'x'",
+        ),
         ({"label": "beat", "head": "j"}, "beat", "tail: invalid tail None"),
         ({"label": "", "head": "j", "tail": "s"}, "unlabeled", "label: invalid label ''"),
         ("beat", "unlabeled", "label: invalid label None"),
