@@ -453,12 +453,20 @@ def signatures(signatures_of: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
 def _count_lines(
     set_aside: Mapping[str, Mapping[str, int]], descriptions: Mapping[str, str], title: str
 ) -> Iterator[str]:
-    """A line for each reason and number of items, with the layers that it holds for."""
-    layers_of: dict[tuple[str, int], list[str]] = {}
+    """A line for each reason and number of items, with the layers that it holds for, or the metrics
+    where those of a layer differ.
+    """
+    numbers_of: dict[tuple[str, str], set[int]] = {}
+    for metric, reasons in set_aside.items():
+        for reason in descriptions:
+            numbers_of.setdefault((_layer(metric), reason), set()).add(reasons.get(reason, 0))
+    names_of: dict[tuple[str, int], list[str]] = {}
     for metric, reasons in set_aside.items():
         for reason in descriptions:  # whose order does not depend on how the counts were made
             if count := reasons.get(reason):
-                layers_of.setdefault((reason, count), []).append(_layer(metric))
-    for (reason, count), layers in layers_of.items():
-        names = ", ".join(dict.fromkeys(layers))
-        yield f"{title}, {descriptions[reason]}: {count:,} ({names})"
+                layer = _layer(metric)
+                name = layer if len(numbers_of[layer, reason]) == 1 else metric
+                names_of.setdefault((reason, count), []).append(name)
+    for (reason, count), names in names_of.items():
+        listed = ", ".join(dict.fromkeys(names))
+        yield f"{title}, {descriptions[reason]}: {count:,} ({listed})"

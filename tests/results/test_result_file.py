@@ -26,6 +26,7 @@ from evalkit import (
     InputError,
     Scores,
     Span,
+    Zone,
     evaluate,
     load_corpus,
     score,
@@ -79,6 +80,17 @@ def test_reasons_for_setting_aside_keep_their_order_in_a_result_that_comes_back(
         "Set aside, predicted items whose string is empty after normalization: 1 (surfaces)",
     ]
     assert str(Scores.from_json(scores.to_json())) == str(scores)
+
+
+def test_numbers_set_aside_name_the_metric_where_those_of_a_layer_differ():
+    table = Zone("ignore", 8, 12)
+    gold = Corpus([Document("d", "Ada met Ada.", [Entity("PER", 0, 3)], zones=[table])])
+    predicted = Corpus([Document("d", "Ada met Ada.", [Entity("PER", 8, 11)])])
+
+    report = str(score(gold, predicted, "entities/strict,entities/characters"))
+
+    line = "Set aside, predicted items in ignore regions: 1"
+    assert f"{line} (entities/strict)" in report.splitlines()
 
 
 @pytest.mark.slow
