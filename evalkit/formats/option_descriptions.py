@@ -60,6 +60,9 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "annotation_source": "gold, or predicted: read predicted_ner and predicted_events.",
         "dataset": "Name of the data set to write.",
     },
+    "spacy-json": {
+        "entities": "Read the list entities, or this span group of spans.",
+    },
     "textee": {
         "windows": "joined: windows of one doc_id form a document; apart: each is a document.",
         "text": "given: the text of the window; tokens: the tokens joined by spaces.",

@@ -66,6 +66,27 @@ def _has_triples(key: str) -> Callable[[Record], bool]:
     return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
 
 
+def _has_points(record: Record) -> bool:
+    return all(isinstance(item, dict) and "points" in item for item in record["annotation"])
+
+
+def _has_entity_types(record: Record) -> bool:
+    return all(
+        isinstance(span, dict) and {"start", "end", "entity_type"} <= span.keys()
+        for span in record["spans"]
+    )
+
+
+def is_pair(value: object) -> bool:
+    """Whether a value is an example of spaCy: a pair of a text and its annotations."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], Mapping)
+    )
+
+
 def _always(_record: Record) -> bool:
     return True
 
@@ -92,6 +113,11 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("doccano", ("label",), _has_triples("label")),
     ("doccano", ("labels",), _has_triples("labels")),
     ("jsonl", ("text", "entities"), _has_entities),
+    ("spacy-json", ("annotations",), lambda record: is_pair(record["annotations"][0])),
+    ("spacy-json", ("full_text", "spans"), _always),
+    ("spacy-json", ("content", "annotation"), _has_points),
+    ("spacy-json", ("text", "annotation"), _has_points),
+    ("spacy-json", ("text", "spans"), _has_entity_types),
     ("", ("text", "annotation"), _always),
     ("", ("text", "spans"), _always),
     ("", ("text", "annotations"), _always),
@@ -102,8 +128,13 @@ def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
     """Returns the format of the first record of a JSON or JSONL file and the keys by which it was
     recognized; None for any other file.
     """
-    record = _first_record(path)
-    if record is None:
+    first = _first_item(path)
+    if is_pair(first):
+        return "spacy-json", ("entities",)
+    record = first[0] if isinstance(first, list) and first else first
+    if is_pair(record):
+        return "spacy-json", ("entities",)
+    if not isinstance(record, dict):
         return None
     for format, keys, check in SIGNS:
         if all(_has_value(record, key) for key in keys) and _passes(check, record):
@@ -132,11 +163,12 @@ def _has_value(record: Record, key: str) -> bool:
 def _passes(check: Callable[[Record], bool], record: Record) -> bool:
     try:
         return check(record)
-    except TypeError:
+    except (TypeError, KeyError):
         return False
 
 
-def _first_record(path: Path) -> Record | None:
+def _first_item(path: Path) -> Any:
+    """The JSON on the first line, or of the whole file; None if neither is JSON."""
     if not path.is_file():
         return None
     with open_input(path) as file:
@@ -144,11 +176,7 @@ def _first_record(path: Path) -> Record | None:
     line = head.partition(b"\n")[0]
     for text in (line, head):
         try:
-            result = msgspec.json.decode(text)
+            return msgspec.json.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
-        if isinstance(result, list) and result:
-            result = result[0]
-        if isinstance(result, dict):
-            return result
     return None

@@ -34,6 +34,7 @@ from evalkit.errors import (
 from evalkit.files import is_url, open_input, strip_compression, to_path
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import replace_option_aliases
+from evalkit.formats.recognition import recognize
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ FORMATS = {
     ),
     "brat": Format((".ann",), "brat standoff: a folder of .txt and .ann files"),
     "docbin": Format((".spacy",), "spaCy's binary documents"),
+    "spacy-json": Format((), 'spaCy training examples: [text, {"entities": …}] as JSON or Python'),
     "prodigy": Format((), "Prodigy JSONL"),
     "doccano": Format((), "doccano JSONL"),
     "labelstudio": Format((), "Label Studio JSON"),
@@ -222,6 +224,12 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
     """
     format_name = name or _format_by_suffix(path)
     if format_name is None:
+        recognized = recognize(path)
+        if recognized is not None and recognized[0]:
+            raise InputError(
+                f"{path}: unknown suffix {path.suffix!r}; its content is that of {recognized[0]}:"
+                f" write {recognized[0]}:{path}"
+            )
         raise InputError(
             f"{path}: unknown suffix {path.suffix!r}; write the format before the path, such as"
             f" conll:{path}; expected one of: {', '.join(FORMATS)}"

@@ -28,7 +28,17 @@ RECORDS = {
     "spert": {"tokens": ["Ada"], "entities": [{"type": "PER", "start": 0, "end": 1}]},
     "gliner-json": {"tokenized_text": ["Ada"], "ner": [[0, 0, "PER"]]},
     "bigbio": {"document_id": "d", "passages": [{"text": ["Ada"]}]},
-    "": {"text": "Ada", "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 1}]}]},
+    "spacy-json": ["Ada", {"entities": [[0, 3, "PER"]]}],
+    "spacy-json of NER Annotator": {"annotations": [["Ada", {"entities": [[0, 3, "PER"]]}]]},
+    "spacy-json of Presidio": {
+        "full_text": "Ada",
+        "spans": [{"entity_type": "PER", "start_position": 0, "end_position": 3}],
+    },
+    "spacy-json of Dataturks": {
+        "content": "Ada",
+        "annotation": [{"label": ["PER"], "points": [{"start": 0, "end": 2}]}],
+    },
+    "": {"text": "Ada", "annotation": [{"label": "PER", "from": 0, "to": 3}]},
 }
 # A file of which nothing is read: the location, the content, and what the message names
 NOTHING_READ = {
