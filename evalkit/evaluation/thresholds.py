@@ -43,21 +43,26 @@ def parse_thresholds(text: str) -> Thresholds:
 
 def threshold_messages(predicted: Corpus, thresholds: Thresholds) -> Iterator[str]:
     """What thresholds do to predictions: the number of dropped annotations, of annotations without
-    a score, and the labels with a threshold that no prediction has.
+    a score, of predictions without offsets, and the labels with a threshold that no prediction has.
     """
     yield f"annotations with a lower score, dropped: {count_filtered(predicted, thresholds)}"
     scores: list[float | None] = []
     labels: set[str] = set()
+    unplaced = 0
     for document in predicted:
-        for annotation in _iter_annotations(document):
+        for annotation in (*_iter_annotations(document), *(document.relations or ())):
             scores.append(annotation.score)
             labels.add(annotation.label or "attribution")
         for event in document.events or ():
             for argument in event.arguments:
                 scores.append(argument.score)
                 labels.add(argument.role)
+        unplaced += len(document.unplaced)
+        labels.update(item.label for item in document.unplaced)
     if None in scores:
         yield f"annotations without a score, kept: {scores.count(None)}"
+    if unplaced:
+        yield f"predictions without a valid place in the text, kept: {unplaced}"
     if isinstance(thresholds, Mapping):
         unused = sorted(set(thresholds) - labels)
         if unused:
@@ -65,9 +70,11 @@ def threshold_messages(predicted: Corpus, thresholds: Thresholds) -> Iterator[st
 
 
 def filter_by_score(predicted: Corpus, thresholds: Thresholds) -> Corpus:
-    """The predictions without annotations below their threshold; those without a score are kept.
+    """The predictions without annotations below their threshold; those without a score are kept,
+    and so are unplaced ones, which have none.
 
-    The arguments of a dropped event are dropped with it.
+    The arguments of a dropped event are dropped with it, and so are the relations of what is
+    dropped.
     """
     documents = [
         msgspec.structs.replace(document, **_kept_annotations(document, thresholds))
@@ -82,7 +89,7 @@ def filter_by_score(predicted: Corpus, thresholds: Thresholds) -> Corpus:
 
 
 def count_filtered(predicted: Corpus, thresholds: Thresholds) -> int:
-    """The number of annotations that are below their threshold, arguments of events included."""
+    """The number of annotations that are dropped: arguments of events and relations included."""
     kept = filter_by_score(predicted, thresholds)
     return sum(map(_count_annotations, predicted)) - sum(map(_count_annotations, kept))
 
@@ -94,6 +101,7 @@ def _count_annotations(document: Document) -> int:
         + len(events)
         + sum(len(event.arguments) for event in events)
         + len(document.attributions or ())
+        + len(document.relations or ())
     )
 
 

@@ -15,6 +15,7 @@ from evalkit import (
     Entity,
     Event,
     InputError,
+    Relation,
     Span,
     Unplaced,
     score,
@@ -374,4 +375,35 @@ def test_what_a_threshold_does_is_told():
         "annotations with a lower score, dropped: 1",
         "annotations without a score, kept: 1",
         "no annotation has the label NOPE",
+    ]
+
+
+def test_a_threshold_counts_dropped_relations_and_what_has_no_place():
+    entities = [
+        Entity("A", 0, 2, id="T1", score=0.9),
+        Entity("A", 3, 5, id="T2", score=0.9),
+        Entity("B", 6, 8, id="T3", score=0.1),
+    ]
+    relations = [
+        Relation("near", "T1", "T2", score=0.3),
+        Relation("near", "T1", "T3", score=0.8),
+        Relation("far", "T2", "T1", score=0.8),
+    ]
+    said = Corpus(
+        [
+            Document(
+                "d",
+                TEXT,
+                entities,
+                relations=relations,
+                unplaced=[Unplaced("entities", "C", "not in the text", "y")],
+            )
+        ]
+    )
+
+    assert [relation.label for relation in filter_by_score(said, 0.5)[0].relations] == ["far"]
+    assert count_filtered(said, 0.5) == 3
+    assert list(threshold_messages(said, {"near": 0.5, "C": 0.5})) == [
+        "annotations with a lower score, dropped: 1",
+        "predictions without a valid place in the text, kept: 1",
     ]
