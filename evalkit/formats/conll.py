@@ -9,6 +9,7 @@ begin a document:
     #begin document (d1)         `#begin document (d1); part 000` has the id "d1; part 000"
     # newdoc id = d1, # id = d1  with comments=true
 
+A first row with the names of the columns (TOKEN, NE-COARSE-LIT; word, tag) is skipped and counted.
 A document without an id gets the id "doc-N", where N is its number in the file. The first dash of a
 tag separates the prefix from the label.
 
@@ -37,7 +38,9 @@ a document that is a sentence or a number of sentences is always rebuilt.
   or suffix (PER-B). The tagging is never guessed; if tags are invalid, the error names the taggings
   that fit the file.
 - `repair`: what is done with invalid tags: error, discard, begin or conlleval.
-- `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative.
+- `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative. Several
+  columns of tags (`tag_column=2+3`; GermEval, HIPE, LitBank) are read into one layer of nested
+  entities; one that several columns have is read once, and counted.
 - `documents`: docstart, sentence, file or a number of sentences, as described above.
 - `separator`: any, tab (every tab separates columns, and tokens may contain spaces) or space.
 - `comments`: true skips lines that begin with # and counts them as dropped.
@@ -93,6 +96,7 @@ from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
 from evalkit.formats.conll_tags import spell_tags
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.merged_layers import merge_layers
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
@@ -119,12 +123,44 @@ def read(
     The module docstring describes the options. Raises UnknownNameError for an unknown value of an
     option, and InputError for an invalid column number or an invalid value of `documents`.
     """
-    columns = ConllColumns(
-        _column("token_column", token_column),
-        _column("tag_column", tag_column),
-        separator,
-        comments=parse_bool("comments", comments),
-    )
+    tag_columns = _tag_columns(tag_column)
+    if len(tag_columns) > 1 and not path.is_file():
+        raise InputError(
+            f"{path}: {spell_option('tag_column', tag_column, of='format')}: the file is read once"
+            " for each column of tags: expected a file, not a pipe"
+        )
+    passes: list[tuple[ConversionReport, DocumentResults]] = []
+    for column in tag_columns:
+        columns = ConllColumns(
+            _column("token_column", token_column),
+            column,
+            separator,
+            comments=parse_bool("comments", comments),
+            other_tags=tuple(other for other in tag_columns if other != column),
+        )
+        report = ConversionReport() if passes else conversion
+        passes.append(
+            (report, _read_tags(path, report, columns, tagging, repair, documents, texts))
+        )
+    if len(passes) == 1:
+        yield from passes[0][1]
+        return
+    yield from merge_layers([results for _, results in passes], conversion)
+    for report, _ in passes[1:]:
+        for name, count in report.repaired.items():
+            conversion.repaired.add(name, report.repaired.examples[name][0], count)
+
+
+def _read_tags(
+    path: Path,
+    conversion: ConversionReport,
+    columns: ConllColumns,
+    tagging: str,
+    repair: str,
+    documents: str | int | None,
+    texts: str | Path | None,
+) -> DocumentResults:
+    """Yields each document with the entities of one column of tags."""
     with open_rereadable_input(path) as file:
         division = _choose_division(file, documents, texts, comments=columns.comments)
         conversion.effective_options["documents"] = division
@@ -200,6 +236,13 @@ class WordNumberDetector:
     def is_detected(self) -> bool:
         """Whether all tokens are word numbers. A single number may be an ordinary token."""
         return not self._has_other_tokens and self._word_count > 1
+
+
+def _tag_columns(value: int | str) -> list[int]:
+    """The columns of tags: one, or several, as in 2+3 (in a location, + may arrive as a space)."""
+    if not isinstance(value, str):
+        return [_column("tag_column", value)]
+    return list(dict.fromkeys(_column("tag_column", part) for part in re.split("[+ ]", value)))
 
 
 def _column(name: str, value: int | str) -> int:

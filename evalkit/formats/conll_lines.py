@@ -42,16 +42,23 @@ COMMENTS_HINT = "if lines that begin with # are comments, use {}"
 DROPPED_TEXTS = "texts in # doc_text, of documents that are divided or joined"
 
 
+# The first row of a file with these names of columns is no token. Names of tags in use: those of
+# HIPE (NE-COARSE-LIT) and of tables with ner_tags.
+HEADER_TOKENS = ("token", "tokens", "word", "words", "form")
+HEADER_TAGS = re.compile(r"(tags?|labels?|bio|iob2?|ner?([-_].*)?)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class ConllColumns:
     """The columns to read (negative numbers count from the end), their separator, and whether lines
-    that begin with # are comments.
+    that begin with # are comments. other_tags: columns of tags that are read in another pass.
     """
 
     token: int = 0
     tag: int = -1
     separator: str = "any"
     comments: bool = False
+    other_tags: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.separator not in _SPLITTERS:
@@ -333,10 +340,14 @@ class ConllParser:
 
     def _read_row(self, number: int, line: str) -> None:
         cells = self._split(line)
+        is_first = not self._column_count
         if len(cells) != self._column_count and not self._set_columns(number, cells, line):
             return
         token = cells[self._token_column]
         tag = cells[self._tag_column]
+        if is_first and token.lower() in HEADER_TOKENS and HEADER_TAGS.fullmatch(tag):
+            self._conversion.skipped.add("header rows", f"{self._path}:{number}")
+            return
         if self._token_column and RANGE.fullmatch(cells[0]):
             self._add_error(
                 number,
@@ -367,7 +378,7 @@ class ConllParser:
         """
         count = len(cells)
         description = "1 column" if count == 1 else f"{count} columns"
-        columns = (self._columns.token, self._columns.tag)
+        columns = (self._columns.token, self._columns.tag, *self._columns.other_tags)
         missing = [column for column in columns if not -count <= column < count]
         if self._column_count:
             self._add_error(
@@ -394,7 +405,7 @@ class ConllParser:
         self._first_row_is_hashed = line.startswith("#")
         self._token_column = self._columns.token % count
         self._tag_column = self._columns.tag % count
-        ignored_columns = count - len({self._token_column, self._tag_column})
+        ignored_columns = count - len({column % count for column in columns})
         if ignored_columns:
             self._conversion.add(
                 "columns that are neither token nor tag", f"{self._path}:{number}", ignored_columns

@@ -24,7 +24,7 @@ SHARED = {
 OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "conll": {
         "token_column": "Column of the token, from 0; negative from the end.",
-        "tag_column": "Column of the tag, from 0; negative from the end.",
+        "tag_column": "Column of the tag, from 0; negative from the end; several: 2+3.",
         "documents": "What a document is: docstart, sentence, file or a number of sentences.",
         "separator": "Column separator: any (spaces and tabs), tab or space.",
         "comments": "Whether lines that begin with # are comments.",
