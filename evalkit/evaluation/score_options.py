@@ -95,8 +95,8 @@ class ScoreOptions:
             normalization = normalization or "verbatim"
         elif normalization is not None:
             raise InputError(
-                f"{spell_option('normalization', normalization)}: is for the strings of the layers"
-                " surfaces and speakers: add surfaces/strict or speakers/strict to the metrics"
+                f"{spell_option('normalization', normalization)}: applies to the strings of"
+                " surfaces and speakers only; add surfaces/strict or speakers/strict to the metrics"
             )
         if not isinstance(match_texts, bool):
             raise InputError(
@@ -113,8 +113,8 @@ class ScoreOptions:
             nil = nil or "string"
         elif nil is not None:
             raise InputError(
-                f"{spell_option('nil', nil)}: is for the layer links: add links/strict to the"
-                " metrics"
+                f"{spell_option('nil', nil)}: applies to links only; add links/strict to"
+                " the metrics"
             )
         return cls(
             parsed,
@@ -170,8 +170,8 @@ def _check_heads(heads: str, metrics: Iterable[Metric] | None) -> str:
     source = parse_heads(heads)
     if not any(metric.scheme == HEAD for metric in metrics or ()):
         raise InputError(
-            f"{spell_option('heads', heads)}: is for the scheme head: add arguments/head to the"
-            " metrics"
+            f"{spell_option('heads', heads)}: applies to the scheme head only; add"
+            " arguments/head to the metrics"
         )
     return source
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
+from evalkit.data.gold_alternatives import IGNORE
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, gc_disabled
@@ -146,6 +147,11 @@ class ScoringRun:
         if isinstance(options.zones, frozenset):
             for zone in sorted(options.zones - zones):
                 known = ("primary", "all", *sorted(zones))
+                if zone == IGNORE:
+                    raise InputError(
+                        f"{spell_option('zones', zone)}: ignore regions cannot be selected;"
+                        f" expected one of: {', '.join(known)}"
+                    )
                 raise UnknownNameError("zone", zone, known, within=inputs.name)
         if result.counts:
             return

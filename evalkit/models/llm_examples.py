@@ -51,13 +51,13 @@ def build_examples(corpus: Corpus, task: ExtractionTask) -> tuple[FewShotExample
             if getattr(document, layer) is None:
                 raise InputError(
                     f"{_locate(document)}: no {layer}, which the prompt asks for; annotate them, or"
-                    f" use {spell_option('layers', 'entities', of='model')} without {layer}"
+                    f" name other layers with {spell_option('layers', of='model')}"
                 )
         if not any(getattr(document, layer) for document in corpus):
             raise InputError(
-                f"{spell_option('few_shot', corpus.name, of='model')}: no document has any of the"
-                f" {layer} that the prompt asks for; add one that has, or leave {layer} out of"
-                f" {spell_option('layers', 'entities', of='model')}"
+                f"few-shot examples {quoted_repr(corpus.name)}: no document has any of the {layer}"
+                f" that the prompt asks for; add one that has, or name other layers with"
+                f" {spell_option('layers', of='model')}"
             )
     return tuple(_build_example(document, task) for document in corpus)
 

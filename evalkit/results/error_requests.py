@@ -39,7 +39,10 @@ def make_error_request(
     chosen = Metric(layer, "strict") if metric is None else Metric.parse(metric)
     check_layer(layer)
     if chosen.layer != layer:
-        raise InputError(f"metric {chosen}: is of another layer than {layer}")
+        raise InputError(
+            f"metric {chosen}: is of another layer than {layer}; use"
+            f" {spell_option('layer', chosen.layer)}"
+        )
     if chosen.scheme == "characters":
         raise InputError(f"metric {chosen}: characters are compared as sets and make no pairs")
     if type(examples) is not int or examples < 0:
@@ -94,7 +97,6 @@ def check_layer(layer: str) -> None:
     if layer not in ANALYZED_LAYERS:
         if is_layer(layer):
             raise InputError(
-                f"errors of {layer} are not analyzed; layers whose errors are:"
-                f" {', '.join(ANALYZED_LAYERS)}"
+                f"errors of {layer} are not analyzed; expected one of: {', '.join(ANALYZED_LAYERS)}"
             )
         raise UnknownNameError("layer", layer, ANALYZED_LAYERS)

@@ -12,7 +12,7 @@ from evalkit.scoring.cells import COUNTS, FOUND, FOUND_HALF, GOLD, PREDICTED, TP
 from evalkit.scoring.columns import Ints
 from evalkit.scoring.metrics import Metric
 
-PLAIN_GOLD = "plain gold: alternatives, optional items and ignore regions are ignored"
+PLAIN_GOLD = "alternatives, optional items and ignore regions are ignored (plain gold)"
 
 
 def build_plain_row(metric: Metric, totals: Ints, difference: PlainDifference) -> Row:
@@ -36,11 +36,11 @@ def plain_score_lines(
     """
     if plain_rows:
         parts = [
-            f"{numbers.format(rows[metric].f1)}, plain {numbers.format(plain.f1)} ({metric})"
+            f"{numbers.format(plain.f1)} instead of {numbers.format(rows[metric].f1)} ({metric})"
             for metric, plain in plain_rows.items()
         ]
         yield (
-            "F1, and F1 with plain gold (without alternatives, optional items and ignore regions):"
+            "F1 with plain gold (without alternatives, optional items and ignore regions):"
             f" {'; '.join(parts)}"
         )
 
@@ -58,7 +58,7 @@ def accepted_lines(set_aside: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     for (optional, found, by_alternative), metrics in metrics_of.items():
         parts = []
         if optional:
-            parts.append(f"{optional:,} optional, {found:,} found")
+            parts.append(f"{pluralize(optional, 'optional item')}, {found:,} of them found")
         if by_alternative:
             parts.append(f"{pluralize(by_alternative, 'item')} matched by an alternative")
         yield f"Gold: {'; '.join(parts)} ({', '.join(metrics)})"

@@ -103,11 +103,11 @@ class ReportBuilder:
         for metric in metrics:
             accuracy = self.accuracies.get(metric)
             if accuracy is not None and not accuracy.pairs:
-                notes.append("accuracy: no pairs with one span")
+                notes.append("accuracy: no pairs with equal spans")
             elif accuracy is not None:
                 notes.append(
                     f"accuracy: {self.numbers.format(accuracy.value)} ({accuracy.correct:,} of"
-                    f" {pluralize(accuracy.pairs, 'pair')} with one span)"
+                    f" {pluralize(accuracy.pairs, 'pair')} with equal spans)"
                 )
         return notes
 

@@ -43,9 +43,11 @@ _SCHEME_NOTES = {
     IOU: "iou:T: shared ÷ union of characters at least T, with equal label",
     "boundaries": "boundaries: labels of arguments ignored",
     "multiset": "",
-    "head": "head: equal span or head",
-    "coref": "coref: a mention of what gold refers to",
+    "head": "head: equal span, or the head of gold's argument",
+    "coref": "coref: equal span, or another mention of what gold's argument refers to",
 }
+# Schemes that readers of a table may not know, since only some layers have them
+_SCHEMES_OF_SOME_LAYERS = ("boundaries", "head", "coref")
 # Layers with a single label, and what their schemes compare
 _SINGLE_LABEL_NOTES = {
     "links": {
@@ -339,6 +341,8 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
     notes = [*builder.accuracy_notes([metric]), note, *builder.notes([*occurring, *averages])]
     if metric in _STRING_NOTES:
         notes.insert(0, _STRING_NOTES[metric])
+    elif parsed.scheme in _SCHEMES_OF_SOME_LAYERS:
+        notes.insert(0, _SCHEME_NOTES[parsed.scheme])
     return builder.table(title, lines, notes, "label", first_average=len(occurring))
 
 

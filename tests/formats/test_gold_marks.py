@@ -141,9 +141,9 @@ def test_the_command_line_scores_with_and_without_them(tmp_path):
     predicted.save(tmp_path / "system.jsonl")
     sides = (tmp_path / "gold.jsonl", tmp_path / "system.jsonl")
     lenient = run_evalkit("score", *sides, "--metrics", "ner", "--save", tmp_path / "a.json")
-    assert "1.000, plain 0.000 (entities/strict)" in lenient.stdout
+    assert "0.000 instead of 1.000 (entities/strict)" in lenient.stdout
     plain = run_evalkit("score", *sides, "--plain-gold", "--save", tmp_path / "b.json")
-    assert "Gold: plain gold" in plain.stdout
+    assert "ignored (plain gold)" in plain.stdout
     saved = json.loads((tmp_path / "b.json").read_text())
     assert saved["options"]["plain_gold"] is True
     for result in ("a.json", "b.json"):

@@ -1,4 +1,4 @@
-"""Accuracy over pairs with one span: the worked example, and equality with plain loops."""
+"""Accuracy over pairs with equal spans: the worked example, and equality with plain loops."""
 
 import json
 
@@ -125,7 +125,7 @@ def test_swapped_sides_have_the_same_accuracy_and_order_does_not_matter():
 
 
 def test_items_of_one_label_are_paired_first():
-    """The values of two entities with one span are exchanged: neither is right."""
+    """The values of two entities with equal spans are exchanged: neither is right."""
     gold, predicted = (
         Corpus(
             [
@@ -154,14 +154,14 @@ def test_the_label_of_an_entity_does_not_keep_a_pair_apart():
 
 def test_accuracy_is_printed_below_the_table():
     scores = score(GOLD, PREDICTED, METRICS)
-    line = "accuracy: 0.333 (1 of 3 pairs with one span)"
+    line = "accuracy: 0.333 (1 of 3 pairs with equal spans)"
     assert str(scores).count(line) == 2
     assert line in str(scores["links/strict"])
     assert line in scores.render("markdown")
     assert line in scores.to_html()
     assert "accuracy: 33.3 (1 of 3" in scores.render(percent=True)
     empty = score(GOLD, make_corpus(), "links")
-    assert "accuracy: no pairs with one span" in str(empty)
+    assert "accuracy: no pairs with equal spans" in str(empty)
     assert empty["links/strict"].accuracy == (0, 0)
     assert empty["links/strict"].accuracy.value is None
 
@@ -203,7 +203,7 @@ def test_files_workers_shards_and_saved_results_hold_the_accuracy(tmp_path):
     saved = json.loads((tmp_path / "result.json").read_text())["accuracy"]
     assert saved["links/strict"] == dict(zip(("correct", "pairs"), expected[0], strict=True))
     printed = run_evalkit("report", str(tmp_path / "result.json")).stdout
-    assert f"({expected[0][0]} of {expected[0][1]} pairs with one span)" in printed
+    assert f"({expected[0][0]} of {expected[0][1]} pairs with equal spans)" in printed
     assert find_differences(tmp_path / "result.json", *whole) == []
 
 

@@ -316,8 +316,12 @@ def test_the_report_says_which_arguments_are_matched_by_their_span_alone(tmp_pat
     assert scores["arguments/coref"].counts.set_aside["gold_without_mentions"] == 2
     assert "gold_without_head" not in scores["arguments/strict"].counts.set_aside
     report = scores.render()
-    assert "Matched by an equal span only, gold arguments without a head: 2 (arguments)" in report
-    assert "gold arguments that refer to no entity: 2 (arguments)" in report
+    assert (
+        "Matched by an equal span only, gold arguments without a head: 2 (arguments/head)" in report
+    )
+    assert "gold arguments that refer to no entity: 2 (arguments/coref)" in report
+    assert "head: equal span, or the head of gold's argument\n" in report
+    assert "coref: equal span, or another mention of what gold's argument refers to\n" in report
     scores.save(tmp_path / "result.json")
     assert Scores.load(tmp_path / "result.json").render() == report
 

@@ -261,7 +261,7 @@ def test_a_link_that_is_no_string_is_refused(link):
 
 def test_options_that_do_not_fit_are_refused():
     for metric in ("entities/strict", "entities:link/strict"):
-        with pytest.raises(InputError, match='nil="one": is for the layer links'):
+        with pytest.raises(InputError, match='nil="one": applies to links only'):
             score(GOLD, GOLD, metric, nil="one")
     with pytest.raises(UnknownNameError, match="string, one"):
         score(GOLD, GOLD, "links", nil="cluster")

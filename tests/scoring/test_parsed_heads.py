@@ -189,7 +189,7 @@ def test_an_unknown_source_is_an_error(heads, message):
 
 
 def test_heads_need_a_metric_that_compares_them(pipeline):
-    with pytest.raises(InputError, match="is for the scheme head: add arguments/head"):
+    with pytest.raises(InputError, match="applies to the scheme head only; add arguments/head"):
         score(make_corpus(OLD_MAN), make_corpus(MAN), "arguments/strict", heads=pipeline)
 
 

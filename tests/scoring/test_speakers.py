@@ -130,7 +130,7 @@ def test_a_story():
     assert scores["speakers/type"].accuracy is None
     report = str(scores)
     assert "strict: same content and speaker; type: contents overlap, same speaker" in report
-    assert "accuracy: 0.500 (1 of 2 pairs with one span)" in report
+    assert "accuracy: 0.500 (1 of 2 pairs with equal spans)" in report
     assert scores["speakers/strict"].signature_fields["normalization"] == "verbatim"
 
 
@@ -256,7 +256,7 @@ def test_what_does_not_fit_is_refused():
         score(side, side, "speakers/exact")
     with pytest.raises(InputError, match="errors of speakers are not analyzed"):
         score(side, side, "speakers").errors("speakers")
-    with pytest.raises(InputError, match="layers surfaces and speakers"):
+    with pytest.raises(InputError, match="surfaces and speakers only"):
         score(side, side, "attributions/strict", normalization="squad")
     with pytest.raises(InputError, match="compares offsets"):
         score(side, side, "speakers", match_texts=False)
