@@ -282,7 +282,7 @@ def _document_from_answer(document: Document, answer: Any, *, ground: bool) -> D
         answer = answer["entities"]
     elif hasattr(answer, "ents"):  # a Doc of spaCy
         answer = [(span.start_char, span.end_char, span.label_) for span in answer.ents]
-    if answer is None or isinstance(answer, (str, bytes, Mapping)):
+    if not isinstance(answer, Iterable) or isinstance(answer, (str, bytes, Mapping)):
         problem = (
             f"the model returned {quoted_repr(answer)}: expected a list of (start, end, label), a"
             " list of dicts, or a Document"

@@ -161,6 +161,14 @@ def test_another_text_is_a_failure():
     )
 
 
+@pytest.mark.parametrize("value", [3, None, "PER", True])
+def test_an_answer_that_is_no_list_is_a_failure_that_says_what_is_expected(value):
+    assert answer(lambda text: value).failure == (
+        f"the model returned {value!r}: expected a list of (start, end, label), a list of dicts, or"
+        " a Document"
+    )
+
+
 def test_a_model_from_a_file(tmp_path):
     (tmp_path / "mine.py").write_text("def find(text, label='PER'):\n    return [(0, 3, label)]\n")
 
