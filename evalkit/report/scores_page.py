@@ -16,6 +16,7 @@ from evalkit.results.metric_scores import MetricScores
 from evalkit.results.report_builder import ReportBuilder, format_interval, name_interval
 from evalkit.results.rows import Row
 from evalkit.results.scores import Scores
+from evalkit.results.summary import explain_metric
 from evalkit.results.tables import DEFAULT_FORMAT, Report, Table, group_lines
 from evalkit.results.wording import pluralize
 
@@ -93,10 +94,16 @@ def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -
     names = [shorten(row.label or row.average or "") for row in (*shown, *rows)]
     accuracies = {} if metric.accuracy is None else {str(metric.metric): metric.accuracy}
     builder = ReportBuilder(metric.resampling, DEFAULT_FORMAT, accuracies)
-    notes = builder.accuracy_notes(list(accuracies)) + builder.notes([*shown, *rows], names)
+    notes = [
+        *filter(None, [explain_metric(metric.metric)]),
+        *builder.accuracy_notes(list(accuracies)),
+        *builder.notes([*shown, *rows], names),
+    ]
     if len(shown) < len(occurring):
         notes.append(f"{len(occurring) - len(shown):,} more labels have less support")
-    if unused:
+    if unused and metric.plain is not None:
+        notes.append(f"{pluralize(unused, 'more label')} without items that count")
+    elif unused:
         notes.append(f"{pluralize(unused, 'more label')} in the schema, without any item")
     is_open = metric.metric.scheme == "strict"
     return ScoreTable(str(metric.metric), labels, averages, tuple(notes), is_open)

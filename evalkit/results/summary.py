@@ -262,6 +262,13 @@ def _entity_tables(
             yield _table(builder, rows, metric)
 
 
+def explain_metric(metric: Metric) -> str:
+    """What a metric compares, as a note below its table; "" where its name says it."""
+    if metric.layer in _SINGLE_LABEL_NOTES:
+        return _SINGLE_LABEL_NOTES[metric.layer][metric.scheme]
+    return _STRING_NOTES.get(str(metric)) or _scheme_note(str(metric)) or ""
+
+
 def _scheme_note(metric: str) -> str | None:
     """What a scheme compares; None for a scheme with a table of its own."""
     scheme = Metric.parse(metric).scheme
@@ -333,16 +340,14 @@ def _table(builder: ReportBuilder, rows: Sequence[Row], metric: str) -> Table:
         note += f", {only_predicted} of them only predicted (F1 0)"
     absent = len(labels) - len(occurring)
     if absent and metric in builder.lenient_metrics:
-        note += f"; {pluralize(absent, 'label')} more without items that count"
+        note += f"; {pluralize(absent, 'more label')} without items that count"
     elif absent:
         note += f"; the schema has {pluralize(absent, 'label')} more, which do not occur"
     parsed = Metric.parse(metric)
     title = f"{_layer_name(parsed.layer)}, {parsed.scheme}"
     notes = [*builder.accuracy_notes([metric]), note, *builder.notes([*occurring, *averages])]
-    if metric in _STRING_NOTES:
-        notes.insert(0, _STRING_NOTES[metric])
-    elif parsed.scheme in _SCHEMES_OF_SOME_LAYERS:
-        notes.insert(0, _SCHEME_NOTES[parsed.scheme])
+    if metric in _STRING_NOTES or parsed.scheme in _SCHEMES_OF_SOME_LAYERS:
+        notes.insert(0, explain_metric(parsed))
     return builder.table(title, lines, notes, "label", first_average=len(occurring))
 
 

@@ -103,6 +103,29 @@ def test_the_page_has_the_confusion_of_labels_and_the_worst_documents(scores):
     assert "10 more documents have a higher F1" in page
 
 
+def test_the_table_of_a_metric_says_what_it_compares():
+    links = [Entity("PER", 0, 5, attributes={"link": "Q1"})]
+    side = Corpus([Document("d", TEXT, links)], "side")
+
+    page = score(side, side, "links/strict,links/in-kb,entities/type").to_html()
+
+    for note in ("strict: equal span and id", "type: overlap with equal label"):
+        assert f'<p class="note">{note}</p>' in page
+    assert '<p class="note">in-kb: equal span and id, without NIL</p>' in page
+
+
+def test_labels_of_optional_items_that_were_found_are_not_said_to_be_of_the_schema_alone():
+    entities = [Entity("PER", 0, 5), Entity("ORG", 10, 15, optional=True)]
+    gold = Corpus([Document("d", TEXT, entities)], "gold")
+    predicted = Corpus([Document("d", TEXT, [Entity("PER", 0, 5), Entity("ORG", 10, 15)])])
+
+    scores = score(gold, predicted, "entities/strict")
+
+    assert "1 more label without items that count" in scores.to_html()
+    assert "1 more label without items that count" in scores.render()
+    assert "without any item" not in scores.to_html()
+
+
 def test_scores_without_documents_have_a_page_without_confusion(scores):
     loaded = type(scores).from_json(scores.to_json())
 
