@@ -8,6 +8,7 @@
                                    fields of the class
     annotations/events.jsonl       the same for events
     annotations/attributions.jsonl the same for attributions
+    annotations/relations.jsonl    the same for relations
     annotations/schema.json        labels, roles, zones and rules
     annotations/decisions.jsonl    decisions of an adjudication; not read here
 
