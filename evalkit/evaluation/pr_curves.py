@@ -250,8 +250,8 @@ def curves(
     parsed = Metric.parse(metric)
     if parsed.scheme != "strict":
         raise InputError(
-            f"{parsed}: under {parsed.scheme}, a match depends on the other predictions; use"
-            f" {parsed.layer}/strict"
+            f"{parsed}: curves have one scheme, strict, under which no match depends on the other"
+            f" predictions; use {parsed.layer}/strict"
         )
     if get_layer(parsed.layer).grouped_by_cue:
         raise InputError(

@@ -238,15 +238,15 @@ def test_predictions_without_scores_are_refused():
         curves(gold(("A", 0)), scored(("A", 0, None)))
 
 
-def test_a_scheme_that_depends_on_other_predictions_is_refused():
-    with pytest.raises(
-        InputError,
-        match=(
-            "entities/type: under type, a match depends on the other predictions; use"
-            " entities/strict"
-        ),
-    ):
-        curves(gold(("A", 0)), scored(("A", 0, 0.5)), "entities/type")
+@pytest.mark.parametrize("metric", ["entities/type", "relations/boundaries", "links/in-kb"])
+def test_curves_of_other_schemes_are_refused(metric):
+    layer = metric.partition("/")[0]
+    message = (
+        f"{metric}: curves have one scheme, strict, under which no match depends on the other"
+        f" predictions; use {layer}/strict"
+    )
+    with pytest.raises(InputError, match=message):
+        curves(gold(("A", 0)), scored(("A", 0, 0.5)), metric)
 
 
 def test_curves_have_formats_and_pictures(tmp_path):
