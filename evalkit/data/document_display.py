@@ -96,7 +96,7 @@ def describe_contents(documents: Sequence[Any]) -> list[str]:
     for document in documents:
         marks.add(document)
     if description := marks.describe():
-        lines.append(f"gold accepts: {description}")
+        lines.append(description)
     return lines
 
 

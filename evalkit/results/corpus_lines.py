@@ -56,7 +56,7 @@ def _describe_corpus(name: str, corpus: CorpusCounts) -> Iterator[str]:
         yield f"{name}: language (documents): {join_some(counts)}"
     yield from _describe_layers(name, corpus)
     if marks := corpus.gold_marks.describe():
-        yield f"{name}: gold accepts: {marks}"
+        yield f"{name}: {marks}"
     if corpus.failed_documents:
         yield f"{name}: {pluralize(corpus.failed_documents, 'document')} failed"
     repeated = corpus.document_stats.repeated_texts
