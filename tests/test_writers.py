@@ -50,20 +50,16 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 
 
+PARTS = 4  # of the writers, which are tested in as many processes
+ALSO_BY_CONVERT = {f"write:{name}" for name in FORMATS if name not in ("jsonl", "directory")}
+
+
 def problems(kind, *names):
     """What went wrong with each writer that was checked."""
     done = subprocess.run(
         [sys.executable, writers.__file__, kind, *names], capture_output=True, text=True, check=True
     )
     return {name: found for name, found in json.loads(done.stdout).items() if found}
-
-
-def names_like(patterns):
-    return [
-        name
-        for name in writers.writers()
-        if name in patterns or f"{name.partition(':')[0]}:*" in patterns
-    ]
 
 
 def evalkit_command(*arguments, **options):
@@ -77,19 +73,14 @@ def evalkit_command(*arguments, **options):
 
 
 @pytest.mark.slow
-def test_a_full_disk_leaves_what_was_there_and_names_the_file():
-    assert problems("full", *names_like(writers.FULL_BY_DEFAULT)) == {}
-
-
-@pytest.mark.slow
-def test_a_killed_writer_leaves_the_old_content_or_the_new_and_can_be_repeated():
-    assert problems("killed", *names_like(writers.KILLED_BY_DEFAULT)) == {}
-
-
-@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("kind", ["full", "killed"])
-def test_every_writer_survives(kind):
-    assert problems(kind) == {}
+def test_every_writer_survives(kind, part):
+    # evalkit convert kills the writer of a format at the same steps as a call of it, which the
+    # writers without a command stand for.
+    names = [name for name in writers.writers() if kind == "full" or name not in ALSO_BY_CONVERT]
+
+    assert problems(kind, *names[part::PARTS]) == {}
 
 
 def test_every_output_of_a_command_is_in_the_table():

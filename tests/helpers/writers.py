@@ -46,16 +46,6 @@ FILES = {
     "docbin": "c.spacy",
 }  # others of these formats: c.json
 FOLDERS = ("directory", "brat", "cas", "hf")
-# One of each way to write, for the default test run; the slow tests take all.
-KILLED_BY_DEFAULT = ("write:jsonl", "write:directory", "new", "folder in place")
-FULL_BY_DEFAULT = (
-    "run --save",
-    "run --model-card",
-    "predict --output",
-    "new",
-    "folder in place",
-    "write:*",
-)
 LIMITS = (0, 40, 700)  # bytes a file
 CARD = "---\nlicense: mit\n---\n# A model\n\nWords of a person.\n"
 CARD_SOURCE = """---
@@ -460,7 +450,7 @@ def check_killed(name, write, inputs, root):
 
 def main(kind, *names):
     """Check writers, and print what went wrong with each."""
-    for module in HEAVY if not names else HEAVY[:3]:
+    for module in HEAVY:
         importlib.import_module(module)
     check = {"full": check_full, "killed": check_killed}[kind]
     table = writers()
