@@ -289,7 +289,7 @@ def _warn_of_plain_gold(gold: Corpus, metric: Metric) -> Iterator[str]:
     apply.
     """
     if get_layer(metric.layer).has_lenient_gold and any(map(find_kinds, gold)):
-        yield f"{PLAIN_GOLD} in curves"
+        yield f"curves: {PLAIN_GOLD}"
 
 
 def sort_by_score(predicted: Corpus) -> Corpus:

@@ -32,6 +32,7 @@ from evalkit.results.cascade_gains import build_cascade_table
 from evalkit.results.error_analysis import ErrorAnalysis
 from evalkit.results.error_tables import build_label_table, build_needs_table
 from evalkit.results.html_page import build_page, load_text, render_template
+from evalkit.results.lenient_report import plain_gold_lines
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import CountsOnly, MetricScores
 from evalkit.results.report_builder import format_interval, name_interval
@@ -256,7 +257,8 @@ def _analysis_lines(analyses: Sequence[ErrorAnalysis]) -> ReportLines:
     label_warnings = dict.fromkeys(line for each in analyses for line in each.notes.label_warnings)
     shown = [*label_warnings, *warnings(analyses[0].metadata)]
     set_aside = {f"{each.layer}/strict": each.notes.set_aside for each in analyses}
-    return ReportLines([], shown, list(set_aside_lines(set_aside)), list(signatures))
+    notes = [*plain_gold_lines(analyses[0].metadata), *set_aside_lines(set_aside)]
+    return ReportLines([], shown, notes, list(signatures))
 
 
 def _about(metadata: ResultMetadata) -> Iterator[tuple[str, str]]:

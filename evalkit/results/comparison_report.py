@@ -12,6 +12,7 @@ from evalkit.results.contribution_report import Contributions, build_table
 from evalkit.results.differences import Difference
 from evalkit.results.item_comparison import ItemComparison
 from evalkit.results.item_report import build_items_table
+from evalkit.results.lenient_report import plain_gold_lines
 from evalkit.results.metadata import find_independence_assumption
 from evalkit.results.report_builder import format_interval, name_interval, name_sample_limit
 from evalkit.results.scores import Scores
@@ -217,6 +218,7 @@ class ComparisonReport:
                 lines += [self._describe_interval(), self._describe_detectable()]
         lines += self._run_lines()
         first = next(iter(self.systems.values()))
+        lines += plain_gold_lines(first.metadata)
         fields = {
             metric: fields_that_must_match(first[metric].signature_fields)
             for metric in self.metrics

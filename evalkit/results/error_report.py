@@ -21,6 +21,7 @@ from evalkit.results.error_tables import (
     build_needs_table,
     build_worst_buckets_table,
 )
+from evalkit.results.lenient_report import plain_gold_lines
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.report_builder import format_signed_interval
 from evalkit.results.summary import (
@@ -138,6 +139,7 @@ def _describe_loss(content: ErrorReport, f1: float, numbers: NumberFormat) -> st
 def _footer_lines(
     content: ErrorReport, numbers: NumberFormat, *, shows_reasons: bool
 ) -> Iterator[str]:
+    yield from plain_gold_lines(content.metadata)
     yield from set_aside_lines({str(Metric(content.counts.layer)): content.notes.set_aside})
     if shows_reasons and content.notes.set_aside.get("unplaced"):
         yield from unplaced_lines(content.metadata)

@@ -246,6 +246,20 @@ def test_what_compares_predictions_with_plain_gold_says_so():
     assert (fixed[0].entities[0].start, fixed[0].entities[0].end) == (0, 12)
 
 
+@pytest.mark.parametrize("plain_gold", [True, False])
+def test_errors_and_comparisons_say_that_gold_was_taken_as_plain(plain_gold):
+    gold = one_document([Entity("PER", 0, 12, alternatives=[Span(4, 12)])])
+    predicted = one_document([Entity("PER", 4, 12)])
+    line = "Gold: alternatives, optional items and ignore regions are ignored (plain gold)"
+
+    scores = score(gold, predicted, "entities/strict", plain_gold=plain_gold)
+    analysis = scores.errors("entities")
+    comparison = compare(a=scores, b=score(gold, gold, "entities/strict", plain_gold=plain_gold))
+
+    for shown in (analysis.render(), analysis.to_html(), comparison.render()):
+        assert (line in shown) is plain_gold
+
+
 def test_documents_are_planned_by_all_items_of_gold():
     gold, predicted = random_corpora(29, 40)
     plain = Corpus(
