@@ -125,6 +125,10 @@ def load(
     definitions = _label_definitions(labels)
     requested_layers = layers.split(",") if isinstance(layers, str) else layers
     template = TEMPLATE if prompt is None else load_template(prompt)
+    if few_shot == "":
+        raise InputError(
+            f"invalid {spell_option('few_shot', '', of='model')}: expected the path of a corpus"
+        )
     example_corpus = None if few_shot is None else to_corpus(few_shot, "examples")
     build_model = functools.partial(
         Model,

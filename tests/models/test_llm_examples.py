@@ -259,6 +259,11 @@ def test_a_file_that_is_not_there_is_named():
         loaded(few_shot="nowhere.jsonl")
 
 
+def test_an_empty_path_is_refused():
+    with pytest.raises(InputError, match='invalid few_shot="": expected the path of a corpus'):
+        loaded(few_shot="")
+
+
 def test_names_that_the_prompt_does_not_ask_for_are_not_part_of_the_answer():
     schema = Schema(labels=SCHEMA.labels, events=SCHEMA.events)
     event = Event("Stay", Span(4, 7), realis="ACTUAL", attributes={"x": 1})
