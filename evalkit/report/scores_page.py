@@ -6,7 +6,7 @@ Labels are in alphabetical order, averages below them. Each F1 has a bar with it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import InputError, shorten
@@ -16,7 +16,7 @@ from evalkit.results.metric_scores import MetricScores
 from evalkit.results.report_builder import ReportBuilder, format_interval, name_interval
 from evalkit.results.rows import Row
 from evalkit.results.scores import Scores
-from evalkit.results.summary import explain_metric
+from evalkit.results.summary import explain_metric, has_single_label
 from evalkit.results.tables import DEFAULT_FORMAT, Report, Table, group_lines
 from evalkit.results.wording import pluralize
 
@@ -24,6 +24,7 @@ MAX_DOCUMENTS = 20  # in the table of documents
 MAX_CONFUSED = 40  # labels of a confusion matrix
 MAX_MATCHED = 10_000  # documents that are matched again for the confusion matrix
 AVERAGES = ("micro", "macro", "weighted", "per-document")
+AVERAGES_OF_ONE_LABEL = ("micro", "per-document")  # the others are equal to micro
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def build_overview(metrics: Sequence[MetricScores]) -> list[ScoreLine]:
 
 
 def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -> ScoreTable:
-    """The scores under a metric: a line for each label, then the averages.
+    """The scores under a metric: a line for each label, unless the layer has one only, then the
+    averages.
 
     most_labels: only so many labels, those with the largest support first.
     """
@@ -88,8 +90,11 @@ def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -
     if most_labels is not None:
         by_support = sorted(occurring, key=lambda row: (-(row.gold or 0), row.label or ""))
         shown = by_support[:most_labels]
+    averages_shown: Collection[str] = AVERAGES
+    if has_single_label(metric.metric.layer):
+        shown, occurring, averages_shown = [], [], AVERAGES_OF_ONE_LABEL
     labels = tuple(_score_line(row, shorten(row.label or "")) for row in shown)
-    rows = [row for row in metric.rows() if row.average in AVERAGES]
+    rows = [row for row in metric.rows() if row.average in averages_shown]
     averages = tuple(_score_line(row, row.average or "") for row in rows)
     names = [shorten(row.label or row.average or "") for row in (*shown, *rows)]
     accuracies = {} if metric.accuracy is None else {str(metric.metric): metric.accuracy}

@@ -262,9 +262,14 @@ def _entity_tables(
             yield _table(builder, rows, metric)
 
 
+def has_single_label(layer: str) -> bool:
+    """Whether all items of a layer have one label, so that rows by label say nothing more."""
+    return layer in _SINGLE_LABEL_NOTES
+
+
 def explain_metric(metric: Metric) -> str:
     """What a metric compares, as a note below its table; "" where its name says it."""
-    if metric.layer in _SINGLE_LABEL_NOTES:
+    if has_single_label(metric.layer):
         return _SINGLE_LABEL_NOTES[metric.layer][metric.scheme]
     return _STRING_NOTES.get(str(metric)) or _scheme_note(str(metric)) or ""
 

@@ -9,6 +9,7 @@ from evalkit import Corpus, Document, Entity, compare, score, score_spans
 
 TEXT = "x" * 100
 VOID = {"meta", "link", "br"}
+AVERAGES = ("micro", "macro", "weighted", "per-document")
 
 
 class Tree(HTMLParser):
@@ -112,6 +113,18 @@ def test_the_table_of_a_metric_says_what_it_compares():
     for note in ("strict: equal span and id", "type: overlap with equal label"):
         assert f'<p class="note">{note}</p>' in page
     assert '<p class="note">in-kb: equal span and id, without NIL</p>' in page
+
+
+def test_a_layer_with_one_label_has_no_rows_by_label():
+    links = [Entity("PER", 0, 5, attributes={"link": "Q1"})]
+    side = Corpus([Document("d", TEXT, links), Document("e", TEXT, links)], "side")
+
+    scores = score(side, side, "links/strict")
+
+    for page in (scores.to_html(), scores.to_html(errors=True)):
+        names = [row[0] for row in Tree(page).rows if row and row[0] in ("link", *AVERAGES)]
+        assert names == ["micro", "per-document"]
+        assert "by label</summary>" not in page
 
 
 def test_labels_of_optional_items_that_were_found_are_not_said_to_be_of_the_schema_alone():
