@@ -64,6 +64,7 @@ from evalkit.formats.json_records import (
     iter_records,
     skip_failed,
 )
+from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.registry import DocumentResults
 
 MAX_GAP = 1_000  # characters between passages
@@ -241,13 +242,13 @@ def array(
     path: Path, conversion: ConversionReport
 ) -> Iterator[tuple[str, BigBioRecord | LoadError]]:
     """Yields the position of each item of a JSON array with its record, or a LoadError."""
+    with open_input(path) as file:
+        data = file.read().removeprefix(BOM)
     try:
-        with open_input(path) as file:
-            data = file.read().removeprefix(b"\xef\xbb\xbf")
         items = msgspec.json.decode(data, type=list[dict[str, Any]])
         check_duplicate_keys(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        problem = str(error).replace("`", "'")
+        problem = explain_invalid_utf8(data, "file") or str(error).replace("`", "'")
         if isinstance(error, RecursionError):
             problem = "nested too deeply"
         message = (

@@ -12,7 +12,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.errors import InputError, LoadError
 from evalkit.files import open_input
 from evalkit.formats import jsonl
-from evalkit.formats.jsonl_errors import BOM
+from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 
 HEAD = 1_000  # bytes of a file that show whether it is a list
 
@@ -44,7 +44,7 @@ def iter_list(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any] |
     try:
         raw_objects = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
-        yield str(path), LoadError([f"{path}: {_error_message(error)}; {expected}"])
+        yield str(path), LoadError([f"{path}: {_error_message(error, data, 'file')}; {expected}"])
         return
     line = 1
     previous_start = 0
@@ -64,17 +64,15 @@ def _decode_object(raw: bytes, position: str) -> dict[str, Any] | LoadError:
     except InputError as error:
         return LoadError([f"{position}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return LoadError([f"{position}: {_error_message(error)}"])
+        return LoadError([f"{position}: {_error_message(error, raw, 'object')}"])
     return decoded
 
 
-def _error_message(error: Exception) -> str:
+def _error_message(error: Exception, data: bytes, what: str) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return (
-            f"not UTF-8: {error.reason} at byte {error.start} of a string; save the file as UTF-8"
-        )
+    if invalid := explain_invalid_utf8(data, what):
+        return invalid
     if isinstance(error, msgspec.ValidationError):
         return str(error).partition(" - at ")[0].replace("`", "'")
     return f"not JSON: {error}"

@@ -12,14 +12,29 @@ BOM = b"\xef\xbb\xbf"
 LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # that decoding a line raises
 
 
+def explain_invalid_utf8(data: bytes, what: str) -> str:
+    """The message about bytes that are not UTF-8; "" if they are. what: what the bytes are.
+
+    The errors of msgspec depend on its version: UnicodeDecodeError up to 0.22, DecodeError later.
+
+    >>> explain_invalid_utf8(b'{"id": "\\xff"}', "line")
+    'not UTF-8: invalid start byte at byte 8 of the line; save the file as UTF-8'
+    """
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return (
+            f"not UTF-8: {error.reason} at byte {error.start} of the {what}; save the file as UTF-8"
+        )
+    return ""
+
+
 def explain_line_error(error: Exception, line: bytes) -> str:
     """The message about an invalid line: the path, the problem and the invalid value."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return (
-            f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as UTF-8"
-        )
+    if invalid := explain_invalid_utf8(line, "line"):
+        return invalid
     message = re.sub(r"`([^`$]*)`", r"'\1'", str(error))
     if isinstance(error, msgspec.ValidationError):
         problem, _, path = message.partition(" - at `$")

@@ -60,6 +60,9 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "annotation_source": "gold, or predicted: read predicted_ner and predicted_events.",
         "dataset": "Name of the data set to write.",
     },
+    "prodigy": {
+        "annotator": "Annotator or session to read, such as ann.",
+    },
     "spacy-json": {
         "entities": "Read the list entities, or this span group of spans.",
     },

@@ -6,14 +6,22 @@
 Offsets count code points, the end exclusive. The text of each token of a span must equal the text
 at its offsets, and a span must begin and end with its tokens (token_start, token_end; inclusive).
 
-**Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
-"Offsets in other units".
+**Reading options**
+
+- `annotator`: whose examples are read: an `_annotator_id` or `_session_id`, such as news-ann, or
+  its last part (ann). A file with examples of one text by several annotators needs it.
+- `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
+  units".
 
 Examples whose answer is "accept", or that have none, are documents; the others are skipped and
-counted. The id is `id`, else the id in `meta`, else "doc-N" for the Nth example of the file. An
-example with neither spans nor an answer was not annotated; one with an answer but no spans has no
-entities. Other keys of a span become attributes unless their value is a list or an object. Dropped:
-tokens, relations, keys that begin with "_" (hashes, sessions), other keys, a byte order mark.
+counted. The id is `id`, else the id in `meta`, else `_input_hash`, which Prodigy makes from the
+text. An annotator's example without any of these has the hash of its text ("text-…"), so that the
+examples of two annotators are joined in any order; any other is "doc-N", the Nth example of the
+file. A further example with one hash by one annotator ends in "/2" and so on.
+
+An example with neither spans nor an answer was not annotated; one with an answer but no spans has
+no entities. Other keys of a span become attributes unless their value is a list or an object.
+Dropped: tokens, relations, keys that begin with "_", other keys, a byte order mark.
 
 **Writing.** Dropped: discontinuous entities, attributes whose key is a field of spans, events,
 attributions, zones, failed documents. Everything else is restored when the file is read: ids,
@@ -28,9 +36,10 @@ from typing import Any
 
 import jsonlines
 import msgspec
+import xxhash
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
@@ -38,7 +47,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
-from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
+from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan
 
 ANSWERS = ("accept", "reject", "ignore")
 HELD = {"entities", "entities.id", "entities.score", "entities.attributes", "meta"}
@@ -85,6 +94,7 @@ def read(
     path: Path,
     conversion: ConversionReport,
     *,
+    annotator: str | None = None,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
     end_offset: str = "exclusive",
@@ -93,10 +103,10 @@ def read(
 ) -> DocumentResults:
     """Yields (file:line, Document or LoadError) for each example.
 
-    Raises UnknownNameError for an unknown value of an option.
+    Raises UnknownNameError for an unknown value of an option, or an annotator without examples.
     """
     return exported.documents(
-        drafts(path, conversion),
+        drafts(path, conversion, annotator),
         OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
     )
 
@@ -108,20 +118,87 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     return exported.cases(drafts(path, ConversionReport()))
 
 
-def drafts(path: Path, conversion: ConversionReport) -> Drafts:
-    """Yields the unchecked document of each accepted example."""
+def drafts(path: Path, conversion: ConversionReport, annotator: str | None = None) -> Drafts:
+    """Yields the unchecked document of each accepted example, of one annotator if it is given.
+
+    Raises UnknownNameError for an annotator without examples.
+    """
+    examples = _ExampleIds()
+    seen: set[str] = set()
+    has_matched = False
     for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         position = f"{path}:{number}"
         if isinstance(line, LoadError):
             yield position, line
-        elif line.get("answer") in ANSWERS[1:]:
+            continue
+        names = _annotators_of(line)
+        seen.update(names)
+        if annotator is not None:
+            if not any(name == annotator or name.endswith(f"-{annotator}") for name in names):
+                conversion.skipped.add("examples of other annotators", position)
+                continue
+            has_matched = True
+        if line.get("answer") in ANSWERS[1:]:
             conversion.skipped.add(f"examples answered {line['answer']}", position)
+            continue
+        id = examples.id_of(line, names, count)
+        draft = _draft(line, id, position, conversion)
+        other = examples.find_other_annotator(id, names)
+        if other and isinstance(draft, RawDocument):
+            option = spell_option("annotator", other, of="format")
+            problem = (
+                f"annotated by {quoted_repr(other)} and {quoted_repr(names[0])}: choose one, as in"
+                f" {option}"
+            )
+            draft = LoadError([f"{position}: document {quoted_repr(id)}: {problem}"])
+        yield position, draft
+    if annotator is not None and not has_matched:
+        raise UnknownNameError("annotator", annotator, sorted(seen), within=str(path))
+
+
+def _annotators_of(line: dict[str, Any]) -> list[str]:
+    """The names of the annotator and the session of an example."""
+    names = (line.get("_annotator_id"), line.get("_session_id"))
+    return [name for name in names if isinstance(name, str) and name]
+
+
+class _ExampleIds:
+    """The ids of examples, and who annotated them."""
+
+    def __init__(self) -> None:
+        self._annotator_of: dict[str, str] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def id_of(self, line: dict[str, Any], names: list[str], count: int) -> str:
+        """The id of an example, the Nth of its file: its own, or one made from a hash."""
+        meta = line.get("meta")
+        meta_id = meta.get("id") if isinstance(meta, dict) else None
+        for own_id in (line.get("id"), meta_id):
+            if isinstance(own_id, (str, int)) and own_id != "":
+                return str(own_id)
+        input_hash = line.get("_input_hash")
+        if isinstance(input_hash, (str, int)) and input_hash != "":
+            hash = str(input_hash)
+        elif names:
+            text = str(line.get("text")).encode(errors="surrogatepass")
+            hash = f"text-{xxhash.xxh3_64_hexdigest(text)}"
         else:
-            yield position, _draft(line, position, count, conversion)
+            return f"doc-{count}"
+        key = hash, names[0] if names else ""
+        self._counts[key] = self._counts.get(key, 0) + 1
+        number = self._counts[key]
+        return hash if number == 1 else f"{hash}/{number}"
+
+    def find_other_annotator(self, id: str, names: list[str]) -> str:
+        """Another annotator whose document of this id was read before; "" if there is none."""
+        if not names:
+            return ""
+        first = self._annotator_of.setdefault(id, names[0])
+        return "" if first == names[0] else first
 
 
 def _draft(
-    line: dict[str, Any], position: str, count: int, conversion: ConversionReport
+    line: dict[str, Any], id: str, position: str, conversion: ConversionReport
 ) -> RawDocument | LoadError:
     private_keys = [key for key in line if key.startswith("_")]
     public_fields = {key: value for key, value in line.items() if not key.startswith("_")}
@@ -148,14 +225,7 @@ def _draft(
         return LoadError([f"{position}: {error}"])
     is_annotated = example.spans is not None or example.answer is not None
     entities = spans if is_annotated else None
-    return RawDocument(_id(example, count), example.text, entities, _tokens(example), example.meta)
-
-
-def _id(example: Example, count: int) -> str:
-    meta_id = (example.meta or {}).get("id")
-    if not isinstance(meta_id, (str, int)):
-        meta_id = None
-    return document_id(example.id, document_id(meta_id, f"doc-{count}"))
+    return RawDocument(id, example.text, entities, _tokens(example), example.meta)
 
 
 def _tokens(example: Example) -> list[RawSpan]:

@@ -49,7 +49,7 @@ from evalkit.files import open_input, replace_file
 from evalkit.formats import jsonl
 from evalkit.formats import tool_exports as exported
 from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
-from evalkit.formats.jsonl_errors import BOM
+from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.recognition import is_pair
 from evalkit.formats.registry import DocumentResults
@@ -127,7 +127,8 @@ def _iter_examples(path: Path) -> Iterator[tuple[str, Any]]:
         try:
             yield f"{path}:{line}", msgspec.json.decode(item)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            yield f"{path}:{line}", LoadError([f"{path}:{line}: not JSON: {error}"])
+            problem = explain_invalid_utf8(item, "example") or f"not JSON: {error}"
+            yield f"{path}:{line}", LoadError([f"{path}:{line}: {problem}"])
 
 
 def _has_examples_on_lines(data: bytes) -> bool:
@@ -159,6 +160,9 @@ def _iter_literals(
     path: Path, data: bytes, json_error: Exception
 ) -> Iterator[tuple[str, Any | LoadError]]:
     """Yields each item of the list in a Python file, with its line; the file is not run."""
+    if invalid := explain_invalid_utf8(data, "file"):
+        yield str(path), LoadError([f"{path}: {invalid}"])
+        return
     try:
         statements = ast.parse(data).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

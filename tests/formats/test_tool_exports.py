@@ -348,7 +348,7 @@ def test_examples_that_were_accepted_are_read_and_the_others_counted(read):
     )
 
     assert list(corpus) == [
-        Document("doc-1", "Ada", ADA, meta={"source": "x"}),
+        Document("1", "Ada", ADA, meta={"source": "x"}),
         Document("doc-4", "Di", []),
         Document("doc-5", "Ed", None),
     ]
@@ -909,7 +909,7 @@ def test_a_task_alone_is_read_and_lines_are_counted(read, refused):
         ('"Ada"', "f.json: Expected 'array', got 'str'; expected a list of tasks"),
         (
             b'[{"data": {"text": "\xff"}}]',
-            "f.json:1: not UTF-8: invalid start byte at byte 0 of a string",
+            "f.json:1: not UTF-8: invalid start byte at byte 19 of the object",
         ),
         (b"\0", "f.json: not JSON"),
         ("[" * 100_000, "f.json: nested too deeply"),
