@@ -14,6 +14,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Collection
+from contextvars import ContextVar
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,6 +24,8 @@ from evalkit.errors import InputError, LoadError
 MAX_COPY_IN_MEMORY = 1 << 24  # bytes of a pipe that are kept in memory
 COMPRESSED_SUFFIXES = (".gz", ".zst")
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://.")
+UTF8 = "utf-8"
+ENCODING = ContextVar("encoding", default=UTF8)  # of the files that are opened; see `encodings`
 SHELL_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/")  # pipes that a shell creates and closes
 
 
@@ -41,7 +45,8 @@ def is_there(path: Path) -> bool:
 def open_input(path: Path) -> BinaryIO:
     """A binary file open for reading; that of a compressed file has the decompressed content.
 
-    Raises InputError if that fails, or for a pipe or device.
+    Within `encodings.read_as` the content is in UTF-8. Raises InputError if that fails, or for a
+    pipe or device.
     """
     if is_endless(path):
         raise InputError(f"{path}: a device or a named pipe: expected a file")
@@ -49,11 +54,27 @@ def open_input(path: Path) -> BinaryIO:
         file = cast("BinaryIO", path.open("rb"))
     except OSError as error:
         raise InputError(f"{path}: {_reason(error)}") from None
-    if path.suffix not in COMPRESSED_SUFFIXES:
-        return file
-    from evalkit.files.compression import open_decompressed
+    if path.suffix in COMPRESSED_SUFFIXES:
+        from evalkit.files.compression import open_decompressed
 
-    return open_decompressed(path, file)
+        file = open_decompressed(path, file)
+    if ENCODING.get() == UTF8:
+        return file
+    with file:
+        return BytesIO(transcode_bytes(path, file.read()))
+
+
+def transcode_bytes(path: Path, data: bytes) -> bytes:
+    """The content of a file in UTF-8. Raises LoadError for bytes that are not of the encoding."""
+    encoding = ENCODING.get()
+    if encoding == UTF8:
+        return data
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise LoadError([f"{path}: not {encoding}: {error.reason} at byte {error.start}"]) from None
+    except UnicodeEncodeError:
+        raise LoadError([f"{path}: not {encoding}: it has a lone surrogate"]) from None
 
 
 def is_plain_file(path: Path) -> bool:

@@ -65,6 +65,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import list_inputs, read_input, write_files, write_folder
+from evalkit.files.inputs import transcode_bytes
 from evalkit.formats.brat_lines import BOM, BratParser, decode_text, lines_of, replace_line_ends
 from evalkit.formats.brat_plain import read_plain_entities
 from evalkit.formats.brat_reader import BratDocument, BratTypes
@@ -206,7 +207,7 @@ def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[s
     result: set[str] = set()
     for pair in documents:
         if len(result) < 3 and pair.annotations is not None and pair.annotations.is_file():
-            result |= _layers_of(pair.annotations.read_bytes(), attribution)
+            result |= _layers_of(read_input(pair.annotations), attribution)
     return result
 
 
@@ -253,7 +254,7 @@ def _read_bytes(path: Path, before: str = "") -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):
             raise LoadError([f"{path}: not a regular file"])
         with path.open("rb", buffering=0) as file:
-            return file.read()
+            return transcode_bytes(path, file.read())
     except FileNotFoundError:
         raise LoadError(
             [

@@ -22,7 +22,10 @@ from evalkit.errors import (
     UnknownNameError,
     duplicate_id_problem,
     quoted_repr,
+    spell_option,
 )
+from evalkit.files.encodings import read_as
+from evalkit.files.inputs import UTF8
 from evalkit.formats import directory
 from evalkit.formats.conversion import SKIPPED, ConversionReport
 from evalkit.formats.offsets import diagnose_offsets
@@ -36,6 +39,7 @@ from evalkit.formats.reading_options import (
 from evalkit.formats.recognition import recognize
 from evalkit.formats.registry import CorpusLocation, is_table_file, starts_as_parquet
 
+WITH_OWN_ENCODING = ("docbin", "parquet", "hf", "cas")
 TRIMMED = "spans trimmed of white space or punctuation at their edges"
 
 
@@ -64,7 +68,11 @@ def iter_documents(
         changed_options(module.read, location.options).keys() & set(OFFSETS)
     )
     read = check_options(location, module.read, *SHARED_OPTIONS)
-    for position, item in read(location.path, conversion, **options):
+    results = read(location.path, conversion, **options)
+    if shared.encoding != UTF8:
+        _check_is_text(location)
+        results = read_as(shared.encoding, results)
+    for position, item in results:
         if not isinstance(item, Document):
             yield from errors.handle(
                 position, [item if isinstance(item, LoadError) else LoadError([str(item)])]
@@ -91,6 +99,16 @@ def iter_documents(
         checker.keep(position, document)
         yield document
     yield from errors.refuse_all_skipped(checker.count)
+
+
+def _check_is_text(location: CorpusLocation) -> None:
+    """Raises InputError for a format whose files have an encoding of their own."""
+    name = location.module.__name__.rpartition(".")[2]
+    if name in WITH_OWN_ENCODING:
+        raise InputError(
+            f"{location.path}: {spell_option('encoding', of='format')} is for text files; those of"
+            f" {name} have an encoding of their own"
+        )
 
 
 class _DocumentChecker:
@@ -237,7 +255,8 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
     another unit, inclusive ends, other line ends.
     """
     iter_surfaces = getattr(location.module, "iter_surfaces", None)
-    if iter_surfaces is None or split_options(location.options).own:
+    options = split_options(location.options)
+    if iter_surfaces is None or options.own or options.encoding != UTF8:
         return error
     diagnoses = diagnose_offsets(iter_surfaces(location.path))
     # Hints explain all errors, so they come first, where a long list of errors does not cut them.

@@ -9,6 +9,7 @@ SHARED = {
     "duplicates": "Duplicate annotations: error, or drop (keep the first); holds for all formats.",
     "trim": "Whether to remove white space and punctuation at the edges of spans; in all formats.",
     "on_error": "Errors in a document: raise, or skip (leave the document out); in all formats.",
+    "encoding": "Encoding of text files, by its name in Python, such as latin-1; in all formats.",
     "offset_unit": "Unit of the offsets: code-points, utf-16 or utf-8.",
     "end_offset": "End offsets: exclusive or inclusive.",
     "newlines": "Line ends as counted by the offsets: as-is, lf or crlf.",

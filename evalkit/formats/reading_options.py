@@ -6,6 +6,7 @@ These are options of all formats:
                  default, they are refused in gold and kept in predictions.
     trim         true removes white space and punctuation at the edges of spans.
     on_error     "raise" refuses a file with an error, "skip" leaves out the documents with errors.
+    encoding     of the text files, by its name in Python, such as latin-1.
 
 All other options are keyword parameters of the `read` and `write` functions of a format.
 
@@ -22,11 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import InputError, UnknownNameError, spell_option, warn_deprecated
+from evalkit.files.encodings import normalize_encoding
+from evalkit.files.inputs import UTF8
 
 DUPLICATES = ("error", "drop")
 ON_ERROR = ("raise", "skip")
 # The options of all formats, with their defaults
-SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise"}
+SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise", "encoding": UTF8}
 OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
@@ -130,13 +133,14 @@ class SplitOptions(NamedTuple):
     duplicates: str | None
     trim: bool
     skips_errors: bool
+    encoding: str
     own: dict[str, Any]
 
 
 def split_options(options: Mapping[str, Any]) -> SplitOptions:
     """Separates the options of all formats from those of one.
 
-    Raises UnknownNameError for an invalid value of one of all formats.
+    Raises UnknownNameError or InputError for an invalid value of one of all formats.
     """
     own = dict(options)
     duplicates = own.pop("duplicates", None)
@@ -146,7 +150,8 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
     on_error = own.pop("on_error", SHARED_OPTIONS["on_error"])
     if on_error not in ON_ERROR:
         raise UnknownNameError("value", on_error, ON_ERROR, within="on_error=")
-    return SplitOptions(duplicates, trim, on_error == "skip", own)
+    encoding = normalize_encoding(own.pop("encoding", UTF8))
+    return SplitOptions(duplicates, trim, on_error == "skip", encoding, own)
 
 
 def own_options(read: Callable[..., Any]) -> dict[str, Any]:
@@ -188,6 +193,8 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
         changed["trim"] = "true"
     if shared.skips_errors:
         changed["on_error"] = "skip"
+    if shared.encoding != UTF8:
+        changed["encoding"] = shared.encoding
     return dict(sorted(changed.items()))
 
 

@@ -310,6 +310,7 @@ OTHER_VALUES = {
     "duplicates": "drop",
     "trim": "true",
     "on_error": "skip",
+    "encoding": "cp1252",
 }
 READING = [
     (name, option)
