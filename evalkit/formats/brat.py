@@ -4,7 +4,8 @@ The id of a document is its path in the folder without the suffix; subfolders ar
 text is the content of the file, byte order mark and \\r\\n included, and offsets count its
 characters. brat under Python 3 counts \\r\\n as one character: newlines=lf reads such files. A text
 without an .ann file was not annotated; one with an empty .ann file was annotated and has no
-annotations.
+annotations. The files NAME.a1 and NAME.a2 of a BioNLP shared task are read as one; beside an .ann
+file they are left out and counted.
 
     entities      T lines, with A lines as attributes, except for triggers and for the T lines of
                   types that serve as arguments only
@@ -78,16 +79,22 @@ from evalkit.formats.registry import DocumentResults
 ROLES = {"numbered": True, "exact": False}
 NAMES = "evalkit-ids.json"
 SUFFIXES = (".txt", ".ann")
+# The annotations of a BioNLP shared task: those that were given, and those to be found
+SHARED_TASK_SUFFIXES = (".a1", ".a2")
 _FRAME = re.compile(rb"^E[^\t\n]*\t *([^ \t\r\n]*)", re.MULTILINE)
 _BOUND = re.compile(r"T[^\t]*\t[^ \t]+ ([0-9]{1,15}) ([0-9]{1,15})\t(.*)", re.DOTALL)
 
 
 class BratFiles(NamedTuple):
-    """The files of a document: its id, its text, and its annotations, if it has any."""
+    """The files of a document: its id, its text, and its annotations, if it has any.
+
+    further: the .a2 file beside an .a1 file.
+    """
 
     id: str
     text: Path
     annotations: Path | None
+    further: Path | None = None
 
 
 def read(
@@ -111,7 +118,7 @@ def read(
     """
     types = _check_types(attribution, argument, roles)
     convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    documents = _find_documents(path)
+    documents = _find_documents(path, conversion)
     annotated = {"entities", *_parse_layers(layers), *_annotated_layers(documents, attribution)}
     for files in documents:
         position = str(files.annotations or files.text)
@@ -147,38 +154,37 @@ def _parse_layers(layers: str | Iterable[str]) -> list[str]:
     return names
 
 
-def _find_documents(path: Path) -> list[BratFiles]:
+def _find_documents(path: Path, conversion: ConversionReport) -> list[BratFiles]:
     """Returns the files of each document, sorted by name."""
-    if not path.is_dir() and path.suffix not in SUFFIXES:
+    suffixes = (*SUFFIXES, *SHARED_TASK_SUFFIXES)
+    if not path.is_dir() and path.suffix not in suffixes:
         raise InputError(
-            f"{path}: not a brat file: expected a .txt or .ann file, or a folder of them"
+            f"{path}: not a brat file: expected a .txt, .ann, .a1 or .a2 file, or a folder of them"
         )
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
-        existing = set(list_inputs(path, SUFFIXES))
+        existing = set(list_inputs(path, suffixes))
     else:
-        siblings = [path.with_suffix(suffix) for suffix in SUFFIXES]
+        siblings = [path.with_suffix(suffix) for suffix in suffixes]
         existing = {path, *(file for file in siblings if file.exists())}
     if not existing:
         raise InputError(f"{path}: no .txt and no .ann file in this folder")
-    has_annotations = any(file.suffix == ".ann" for file in existing)
-    if path.is_dir() and not has_annotations and any(path.rglob("*.a1")):
-        raise InputError(
-            f"{path}: .a1 and .a2 files of a BioNLP shared task: expected .ann files; join NAME.a1"
-            " and NAME.a2 into NAME.ann"
-        )
     ids = _ids(folder / NAMES)
-    annotation_files: dict[str, Path] = {}  # by path in the folder, without suffix
-    text_files: dict[str, Path] = {}
+    files_of_stem: dict[str, dict[str, Path]] = {}  # by path in the folder without suffix, suffix
     for file in existing:
         parts = file.parts[len(folder.parts) :]
         stem = "/".join(parts).removesuffix(file.suffix)
-        files_of_kind = annotation_files if file.suffix == ".ann" else text_files
-        files_of_kind[stem] = file
+        files_of_stem.setdefault(stem, {})[file.suffix] = file
     files = []
-    for stem in sorted({*text_files, *annotation_files}):
-        text = text_files.get(stem) or annotation_files[stem].with_suffix(".txt")
-        files.append(BratFiles(ids.get(stem, stem), text, annotation_files.get(stem)))
+    for stem, found in sorted(files_of_stem.items()):
+        annotations = [found[suffix] for suffix in SHARED_TASK_SUFFIXES if suffix in found]
+        if ".ann" in found:
+            for file in annotations:
+                conversion.add("files of a shared task beside an .ann file", str(file))
+            annotations = [found[".ann"]]
+        text = found.get(".txt") or annotations[0].with_suffix(".txt")
+        first, further = (*annotations, None, None)[:2]
+        files.append(BratFiles(ids.get(stem, stem), text, first, further))
     return files
 
 
@@ -206,8 +212,9 @@ def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[s
     """Returns the layers, events, attributions and relations, that at least one file has."""
     result: set[str] = set()
     for pair in documents:
-        if len(result) < 3 and pair.annotations is not None and pair.annotations.is_file():
-            result |= _layers_of(read_input(pair.annotations), attribution)
+        for file in (pair.annotations, pair.further):
+            if len(result) < 3 and file is not None and file.is_file():
+                result |= _layers_of(read_input(file), attribution)
     return result
 
 
@@ -234,12 +241,14 @@ def _read_document(
     if pair.annotations is None:
         return Document(_document_id(pair), text)
     data = _read_bytes(pair.annotations)
-    entities = read_plain_entities(data, text) if reading.is_default else None
+    is_plain = reading.is_default and pair.further is None
+    entities = read_plain_entities(data, text) if is_plain else None
     if entities is not None:
         other_layers: dict[str, Any] = dict.fromkeys(layers - {"entities"}, ())
         return Document(_document_id(pair), text, tuple(entities), **other_layers)
     parser = BratParser(pair.annotations, text, conversion, reading)
-    parser.read(data)
+    further = None if pair.further is None else (pair.further, _read_bytes(pair.further))
+    parser.read(data, further)
     if parser.errors:
         return LoadError(parser.errors)
     return BratDocument(parser, terms).to_document(_document_id(pair), text, layers)
@@ -281,12 +290,12 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 
     Files and lines that cannot be read are skipped.
     """
-    for pair in _find_documents(path):
-        if pair.annotations is None:
-            continue
+    for pair in _find_documents(path, ConversionReport()):
+        lines: list[str] = []
         try:
             text = decode_text(pair.text, _read_bytes(pair.text))
-            lines = lines_of(pair.annotations, _read_bytes(pair.annotations))
+            for file in filter(None, (pair.annotations, pair.further)):
+                lines += lines_of(file, _read_bytes(file))
         except LoadError:
             continue
         for line in lines:

@@ -161,6 +161,7 @@ class BratParser:
         # Ranges of brat ids of annotations that had no id: letter, first and last number
         self.unnamed: list[tuple[str, int, int]] = []
         self.errors: list[str] = []
+        self._files: list[tuple[int, Path]] = []  # the number of lines before each file
         self._text, self._reading, self._offsets = text, reading, reading.converter_for(text)
         self._read = {
             "T": self._bound,
@@ -175,13 +176,21 @@ class BratParser:
         # Line, id, role or type, referenced id
         self._references: list[tuple[int, str, str, str]] = []
 
-    def read(self, data: bytes) -> None:
-        """Parses all lines. Raises LoadError if they are not UTF-8."""
-        if data.startswith(BOM):
-            self.conversion.add("byte order marks", str(self.path))
-        for number, line in enumerate(lines_of(self.path, data.removeprefix(BOM)), start=1):
-            if line.strip():
-                self._line(number, line)
+    def read(self, data: bytes, further: tuple[Path, bytes] | None = None) -> None:
+        """Parses all lines of a file, and of a further one with annotations of the same text.
+
+        Lines of the further file are numbered from the end of the first on; `locate` knows whose
+        they are. Raises LoadError if they are not UTF-8.
+        """
+        number = 0
+        for path, content in ((self.path, data), *([further] if further else [])):
+            self._files.append((number, path))
+            if content.startswith(BOM):
+                self.conversion.add("byte order marks", str(path))
+            for line in lines_of(path, content.removeprefix(BOM)):
+                number += 1
+                if line.strip():
+                    self._line(number, line)
         for number, id, what, target in self._references:
             if target not in self._lines:
                 self.add_error(
@@ -191,13 +200,18 @@ class BratParser:
                     " correct it, or delete the line",
                 )
 
+    def locate(self, line: int) -> str:
+        """The position of a line in its file."""
+        before, path = next(entry for entry in reversed(self._files) if entry[0] < line)
+        return f"{path}:{line - before}"
+
     def add_error(self, line: int, id: str, problem: str) -> None:
         """Adds the message for an invalid line."""
-        self.errors.append(f"{self.path}:{line}: {id}: {problem}")
+        self.errors.append(f"{self.locate(line)}: {id}: {problem}")
 
     def count_dropped(self, what: str, line: int, count: int = 1) -> None:
         """Counts something that a Document has no field for."""
-        self.conversion.add(what, f"{self.path}:{line}", count)
+        self.conversion.add(what, self.locate(line), count)
 
     def is_generated_id(self, id: str) -> bool:
         """Whether an annotation had no id when the file was written."""
@@ -211,19 +225,19 @@ class BratParser:
         kind = line[0]
         if kind not in _FORMS:
             self.errors.append(
-                f"{self.path}:{number}: invalid line {quoted_repr(line)}: expected one that begins"
+                f"{self.locate(number)}: invalid line {quoted_repr(line)}: expected one that begins"
                 f" with {', '.join(_FORMS)}"
             )
         elif kind == "#":
             self._note(number, rest)
         elif not tab:
             self.errors.append(
-                f"{self.path}:{number}: {quoted_repr(line)} has no tab after its id: expected"
+                f"{self.locate(number)}: {quoted_repr(line)} has no tab after its id: expected"
                 f" {_FORMS[kind]}"
             )
         elif kind != "*" and not _ID.fullmatch(id):
             self.errors.append(
-                f"{self.path}:{number}: invalid id {quoted_repr(id)}: expected {kind} and a number"
+                f"{self.locate(number)}: invalid id {quoted_repr(id)}: expected {kind} and a number"
             )
         elif id in self._lines:
             self.add_error(number, id, duplicate_id_problem(id, f"line {self._lines[id]}"))
@@ -269,7 +283,7 @@ class BratParser:
         if ranges != counted:
             self.count_dropped("orders of ranges", number)
         if surface.endswith("\t"):
-            self.conversion.repaired.add("tabs at the end of a line", f"{self.path}:{number}")
+            self.conversion.repaired.add("tabs at the end of a line", self.locate(number))
         self.bounds[id] = TextBound(number, id, label, merge_across_line_ends(self._text, ranges))
 
     def _surface_error(self, written: list[tuple[int, int]], surface: str) -> str:

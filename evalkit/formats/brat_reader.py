@@ -98,7 +98,7 @@ class BratDocument:
             line = 1
             if error.layer in self._lines and error.index is not None:
                 line = self._lines[error.layer][error.index]
-            return LoadError([f"{self._parser.path}:{line}: {error}"])
+            return LoadError([f"{self._parser.locate(line)}: {error}"])
 
     def _entities(self) -> Iterator[Entity]:
         for bound in self._parser.bounds.values():

@@ -18,6 +18,8 @@ HEAD = 1_000_000  # number of bytes at the start of a file that are searched for
 # The format of the files with a suffix, and whether it is read from a folder of them
 FOLDER_SUFFIXES = {
     ".ann": ("brat", True),
+    ".a1": ("brat", True),
+    ".a2": ("brat", True),
     ".xmi": ("cas", True),
     ".conll": ("conll", False),
     ".conllu": ("conll", False),

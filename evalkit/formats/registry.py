@@ -99,7 +99,7 @@ DocumentResults = Iterator[tuple[str, Document | InputError]]  # with file:line
 FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
     "hf": (),
     "directory": (),
-    "brat": (".ann", ".txt"),
+    "brat": (".ann", ".txt", ".a1", ".a2"),
     "cas": (".xmi", ".json"),
 }
 

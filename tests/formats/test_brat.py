@@ -658,7 +658,8 @@ def test_another_file_is_none(tmp_path):
 
     with pytest.raises(
         InputError,
-        match=r"a\.doc: not a brat file: expected a \.txt or \.ann file, or a folder of them$",
+        match=r"a\.doc: not a brat file: expected a \.txt, \.ann, \.a1 or \.a2 file, or a folder"
+        r" of them$",
     ):
         load_corpus(f"brat:{tmp_path / 'a.doc'}")
 

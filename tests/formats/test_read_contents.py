@@ -110,16 +110,6 @@ def test_what_nothing_is_read_of_is_refused_by_every_command(tmp_path, name):
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_a_folder_of_a_bionlp_shared_task_is_refused(tmp_path):
-    for suffix, content in ((".txt", "Ada ran."), (".a1", "T1\tPER 0 3\tAda\n"), (".a2", "")):
-        (tmp_path / f"d1{suffix}").write_text(content)
-
-    with pytest.raises(
-        InputError, match=r"\.a1 and \.a2 files .*join NAME\.a1 and NAME\.a2 into NAME\.ann"
-    ):
-        load_corpus(f"brat:{tmp_path}")
-
-
 @pytest.mark.parametrize("format", RECORDS)
 def test_formats_are_recognized_by_their_first_record(tmp_path, format):
     for content in (
