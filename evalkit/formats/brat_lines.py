@@ -33,6 +33,7 @@ from evalkit.errors import (
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl import check_surface
 from evalkit.formats.offsets import OffsetConvention
+from evalkit.formats.reading_options import advise_encoding
 
 
 def replace_line_ends(text: str) -> str:
@@ -417,8 +418,8 @@ def decode_text(path: Path, data: bytes) -> str:
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1)
         raise LoadError(
             [
-                f"{path}:{line}: not UTF-8: {error.reason} at byte {column} of the line; save the"
-                " file as UTF-8"
+                f"{path}:{line}: not UTF-8: {error.reason} at byte {column} of the line;"
+                f" {advise_encoding()}"
             ]
         ) from None
 

@@ -27,6 +27,7 @@ from evalkit.formats.conll_documents import (
 )
 from evalkit.formats.conll_rows import RANGE, Rows, read_blocks, split_rows
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.reading_options import advise_encoding
 
 _SPLITTERS: dict[str, Callable[[str], list[str]]] = {
     "any": re.compile(r"[^ \t]+").findall,
@@ -231,8 +232,7 @@ class ConllParser:
         except UnicodeDecodeError as error:
             self._add_error(
                 number,
-                f"not UTF-8: {error.reason} at byte {error.start} of the line; save the file as"
-                " UTF-8",
+                f"not UTF-8: {error.reason} at byte {error.start} of the line; {advise_encoding()}",
             )
             return None
         if "\r" in line:

@@ -24,6 +24,7 @@ from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_re
 from evalkit.files import check_inside, read_input
 from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.reading_options import advise_encoding
 from evalkit.formats.registry import DocumentResults
 
 # Taggings that give the same spans as another one if all tags of a file are valid under both
@@ -210,7 +211,7 @@ class ConllReader:
             text = read_input(file).decode()
         except UnicodeDecodeError as error:
             problem = f"not UTF-8: {error.reason} at byte {error.start}"
-            raise LoadError([f"{where}: {file}: {problem}; save the file as UTF-8"]) from None
+            raise LoadError([f"{where}: {file}: {problem}; {advise_encoding()}"]) from None
         except InputError as error:
             raise LoadError([f"{where}: {error}"]) from None
         if text.startswith("\ufeff"):

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from evalkit.errors import quoted_repr
+from evalkit.formats.reading_options import advise_encoding
 
 BOM = b"\xef\xbb\xbf"
 LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # that decoding a line raises
@@ -17,15 +18,13 @@ def explain_invalid_utf8(data: bytes, what: str) -> str:
 
     The errors of msgspec depend on its version: UnicodeDecodeError up to 0.22, DecodeError later.
 
-    >>> explain_invalid_utf8(b'{"id": "\\xff"}', "line")
-    'not UTF-8: invalid start byte at byte 8 of the line; save the file as UTF-8'
+    >>> explain_invalid_utf8(b'{"id": "\\xff"}', "line").partition(";")[0]
+    'not UTF-8: invalid start byte at byte 8 of the line'
     """
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        return (
-            f"not UTF-8: {error.reason} at byte {error.start} of the {what}; save the file as UTF-8"
-        )
+        return f"not UTF-8: {error.reason} at byte {error.start} of the {what}; {advise_encoding()}"
     return ""
 
 

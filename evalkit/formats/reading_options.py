@@ -154,6 +154,12 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
     return SplitOptions(duplicates, trim, on_error == "skip", encoding, own)
 
 
+def advise_encoding() -> str:
+    """The end of a message about a text file that is not UTF-8."""
+    option = spell_option("encoding", "latin-1", of="format")
+    return f"save the file as UTF-8, or name its encoding, as in {option}"
+
+
 def own_options(read: Callable[..., Any]) -> dict[str, Any]:
     """Returns the defaults of a reader's or writer's options, by name."""
     parameters = inspect.signature(read).parameters.values()

@@ -42,6 +42,8 @@ ADA, MET, BO, THEY, LEFT = (
     "T4\tPER 12 16\tThey\n",
     "T5\tLeave 17 21\tleft\n",
 )
+
+UTF8 = 'save the file as UTF-8, or name its encoding, as in encoding="latin-1"'
 EVERYTHING = Document(
     "d1",
     "Ada said she would put 🎉 the light out.\r\nBye.",
@@ -568,11 +570,11 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             b"T1\tPER 0 3\tAda\nT2\tPER 0 \xff",
-            "d.ann:2: not UTF-8: invalid start byte at byte 9 of the line; save the file as UTF-8",
+            f"d.ann:2: not UTF-8: invalid start byte at byte 9 of the line; {UTF8}",
         ),
         (
             b"\xff\xfeT\x001\x00",
-            "d.ann:1: not UTF-8: invalid start byte at byte 0 of the line; save the file as UTF-8",
+            f"d.ann:1: not UTF-8: invalid start byte at byte 0 of the line; {UTF8}",
         ),
     ],
 )
@@ -609,7 +611,7 @@ def test_a_text_that_is_not_utf_8_is_told_and_others_are_explained(folder):
             "in: the mismatch vanishes if offsets are UTF-16 code units; append"
             " '?offset_unit=utf-16' to the path"
         ),
-        "a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; save the file as UTF-8",
+        f"a.txt:2: not UTF-8: unexpected end of data at byte 5 of the line; {UTF8}",
         "b.ann:2: T2: 'Ada' is not the text at 6 to 9: 'da.'; these words are at 5 to 8",
     ]
 

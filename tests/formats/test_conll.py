@@ -265,7 +265,7 @@ BAD = [
         b"Ada B-PER\nm\xe9t O\n",
         (
             "f.conll:2: not UTF-8: invalid continuation byte at byte 1 of the line; save the file"
-            " as UTF-8"
+            ' as UTF-8, or name its encoding, as in encoding="latin-1"'
         ),
     ),
     (
@@ -550,7 +550,7 @@ def test_the_text_of_the_only_document_may_be_a_file_with_a_byte_order_mark(read
             "",
             (
                 "f.conll:1: document 'bad': bad.txt: not UTF-8: invalid start byte at byte 3; save"
-                " the file as UTF-8"
+                ' the file as UTF-8, or name its encoding, as in encoding="latin-1"'
             ),
         ),
         (
