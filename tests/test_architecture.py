@@ -12,6 +12,7 @@ from pathlib import Path
 from helpers.perturbed import perturbed
 
 import evalkit
+from evalkit.data.compiled import core
 
 PACKAGE = Path(evalkit.__file__).parent
 HEAVY = {"spacy", "datasets", "sklearn", "scipy", "pandas", "transformers", "torch"}
@@ -226,7 +227,8 @@ def test_scoring_two_files_is_one_way(tmp_path):
 
     assert [pair for pair in calls | calls_of_report if pair[::-1] in calls | calls_of_report] == []
     assert len({name.partition(".")[0] for name in names if "." in name}) <= 7
-    assert len(names) <= 34, sorted(names)
+    # What the compiled core does in one call, three modules do in Python.
+    assert len(names) <= (37 if core is None else 34), sorted(names)
 
 
 def test_every_module_opens_with_what_it_is():
