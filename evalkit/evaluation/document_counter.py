@@ -19,7 +19,7 @@ from evalkit.evaluation.annotated_layers import AnnotatedLayers
 from evalkit.evaluation.document_join import DocumentPairs, EvaluationInputs, gc_disabled, path_of
 from evalkit.evaluation.layer_counts import LayerCounts
 from evalkit.evaluation.lenient_documents import split_lenient
-from evalkit.evaluation.other_texts import compare_strings_only
+from evalkit.evaluation.other_texts import are_string_metrics
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import format_module
@@ -105,7 +105,7 @@ class DocumentCounter:
         for metric in task.metrics():
             self._layers.setdefault(metric.layer, LayerCounts([])).metrics.append(metric)
         self._lenient_layers = [name for name in self._layers if is_lenient_layer(task, name)]
-        has_strings_only = compare_strings_only(task.metrics())
+        has_strings_only = are_string_metrics(task.metrics())
         self._annotated = AnnotatedLayers(has_strings_only=has_strings_only)
         self._digest = DigestBuilder(task.digest_layers())
         self._declare_labels()

@@ -32,7 +32,7 @@ from evalkit.data.document import Document
 from evalkit.data.duplicates import advise_dropping, find_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
-from evalkit.evaluation.other_texts import compare_strings_only, replace_text
+from evalkit.evaluation.other_texts import are_string_metrics, replace_text
 from evalkit.evaluation.span_tables import check_metrics, open_sides
 from evalkit.evaluation.unordered_predictions import (
     IndexedPredictions,
@@ -233,7 +233,7 @@ def open_inputs(
             conversion["predicted"].effective_options,
         ),
         match_texts=match_texts,
-        compares_strings=compare_strings_only(metrics),
+        compares_strings=are_string_metrics(metrics),
     )
 
 

@@ -14,7 +14,7 @@ from evalkit.scoring.metrics import Metric
 from evalkit.scoring.surfaces import surface_form
 
 
-def compare_strings_only(metrics: Collection[Metric]) -> bool:
+def are_string_metrics(metrics: Collection[Metric]) -> bool:
     """Whether metrics are given that all compare strings."""
     return bool(metrics) and all(get_layer(metric.layer).compares_strings for metric in metrics)
 

@@ -96,7 +96,7 @@ from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
 from evalkit.formats.conll_tags import spell_tags
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.merged_layers import merge_layers
+from evalkit.formats.merged_passes import merge_passes
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
@@ -145,7 +145,7 @@ def read(
     if len(passes) == 1:
         yield from passes[0][1]
         return
-    yield from merge_layers([results for _, results in passes], conversion)
+    yield from merge_passes([results for _, results in passes], conversion)
     for report, _ in passes[1:]:
         for name, count in report.repaired.items():
             conversion.repaired.add(name, report.repaired.examples[name][0], count)

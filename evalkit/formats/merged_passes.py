@@ -12,7 +12,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
 
-def merge_layers(
+def merge_passes(
     passes: Sequence[DocumentResults], conversion: ConversionReport
 ) -> DocumentResults:
     """Yields each document with the entities of all passes, in the order of the text, or a
