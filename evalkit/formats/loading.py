@@ -275,15 +275,17 @@ def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> No
     if recognized is None or recognized[0] == format:
         return
     actual_format, record_keys = recognized
-    keys = " and ".join(map(quoted_repr, record_keys))
+    evidence = f"its first line is that of {actual_format}"
+    if record_keys:
+        evidence = f"its first record has the keys {' and '.join(map(quoted_repr, record_keys))}"
     if actual_format:
         remedy = f"read it as {actual_format}:{location.path}"
     else:
         remedy = "convert it to a format that `evalkit formats` lists"
     raise LoadError(
         [
-            f"{location.path}: not a {format} file: no annotations were read, and its first record"
-            f" has the keys {keys}; {remedy}"
+            f"{location.path}: not a {format} file: no annotations were read, and {evidence};"
+            f" {remedy}"
         ]
     )
 

@@ -78,6 +78,9 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "gliner-json": {
         "text": "given: the text in the file, if it has one; tokens: the tokens joined by spaces.",
     },
+    "pubtator": {
+        "relations": "Relations of concepts: first-mentions (between these), or drop.",
+    },
     "langextract": {
         "texts": "Corpus with the texts and ids, for records that lack them.",
     },

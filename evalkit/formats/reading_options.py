@@ -30,7 +30,7 @@ DUPLICATES = ("error", "drop")
 ON_ERROR = ("raise", "skip")
 # The options of all formats, with their defaults
 SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise", "encoding": UTF8}
-OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio")
+OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio", "pubtator")
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
 # Options that are not in the signature: the folder of the texts, and the annotator, which is part

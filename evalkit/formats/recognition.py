@@ -6,6 +6,7 @@ too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ FOLDER_SUFFIXES = {
     ".spacy": ("docbin", False),
 }
 Record = Mapping[str, Any]
+_PUBTATOR_TITLE = re.compile(rb"[^|\s{\[]+\|t\|")
 
 
 def _has_spans(record: Record) -> bool:
@@ -128,9 +130,12 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
     """Returns the format of the first record of a JSON or JSONL file and the keys by which it was
-    recognized; None for any other file.
+    recognized; a format of other texts by its first line, without keys; None for any other file.
     """
-    first = _first_item(path)
+    head = _read_head(path)
+    if _PUBTATOR_TITLE.match(head):
+        return "pubtator", ()
+    first = _first_item(head)
     if is_pair(first):
         return "spacy-json", ("entities",)
     record = first[0] if isinstance(first, list) and first else first
@@ -169,12 +174,16 @@ def _passes(check: Callable[[Record], bool], record: Record) -> bool:
         return False
 
 
-def _first_item(path: Path) -> Any:
-    """The JSON on the first line, or of the whole file; None if neither is JSON."""
+def _read_head(path: Path) -> bytes:
+    """The start of a file, without a byte order mark and leading white space."""
     if not path.is_file():
-        return None
+        return b""
     with open_input(path) as file:
-        head = file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+        return file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _first_item(head: bytes) -> Any:
+    """The JSON on the first line, or of the whole text; None if neither is JSON."""
     line = head.partition(b"\n")[0]
     for text in (line, head):
         try:

@@ -79,6 +79,9 @@ FORMATS = {
     "spert": Format((), "SpERT JSON: tokens, entities and relations"),
     "gliner-json": Format((), "GLiNER's training data: tokens, entities and relations as JSON"),
     "bigbio": Format((), "BigBIO-shaped JSON"),
+    "pubtator": Format(
+        (".pubtator",), "PubTator: titles, abstracts, mentions with concept ids, and relations"
+    ),
     "langextract": Format((), "langextract JSONL: extractions with or without offsets"),
     "gliner2-json": Format((), "GLiNER2's results and training data: strings under labels"),
     "parquet": Format(

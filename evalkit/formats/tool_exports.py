@@ -33,7 +33,8 @@ NOT_ANNOTATED = (
 class RawSpan(msgspec.Struct):
     """An unchecked span, with its offsets as in the file.
 
-    `at` is its path in the record, such as "spans[3]"; `text` is the surface form in the file.
+    `at` is its path in the record, such as "spans[3]"; `text` is the surface form in the file;
+    `position` is its file:line, where that is another one than that of the document.
     """
 
     at: str
@@ -44,6 +45,7 @@ class RawSpan(msgspec.Struct):
     id: str | None = None
     score: float | None = None
     attributes: Attributes | None = None
+    position: str = ""
 
 
 class RawRelation(msgspec.Struct):
@@ -95,7 +97,6 @@ def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
 
 
 def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
-    where = f"{position}: document {quoted_repr(draft.id)}"
     offsets = reading.converter_for(draft.text)
     entities: list[Entity] = []
     errors: list[str] = []
@@ -106,6 +107,7 @@ def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> D
             if is_entity:
                 entities.append(_entity(span))
         except DocumentError as error:
+            where = f"{span.position or position}: document {quoted_repr(draft.id)}"
             errors.append(f"{where}, {span.at}.{error.field}: {error.message}")
             if len(errors) == MAX_REPORTED_ERRORS:
                 break
@@ -114,6 +116,7 @@ def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> D
         try:
             relations.append(_relation(relation))
         except DocumentError as error:
+            where = f"{position}: document {quoted_repr(draft.id)}"
             errors.append(f"{where}, {relation.at}.{error.field}: {error.message}")
     if errors:
         return LoadError(errors[:MAX_REPORTED_ERRORS])

@@ -97,6 +97,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "conll",
         "prodigy",
         "docbin",
+        "pubtator",
     ],
 )
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))

@@ -301,6 +301,7 @@ OTHER_VALUES = {
     "revision": "main",
     "text": "tokens",
     "ids": "number",
+    "relations": "drop",
     "annotator": "3",
     "annotation_source": "predictions",
     "text_field": "body",

@@ -347,7 +347,11 @@ def respell(folder, old, new):
 def test_relations_come_back_or_are_counted(tmp_path, format):
     if FORMATS[format].missing:
         pytest.skip("the package of this format is not installed")
-    entities = [Entity("PER", 0, 3, id="T1"), Entity("PER", 8, 10, id="T2")]
+    # PubTator has relations of what entities are linked to
+    entities = [
+        Entity("PER", start, end, id=id, attributes={"link": id})
+        for start, end, id in ((0, 3, "T1"), (8, 10, "T2"))
+    ]
     relation = Relation("knows", "T1", "T2", id="R1")
     location = f"{format}:{tmp_path}/news{'.xmi' if format == 'cas' else ''}"
 
