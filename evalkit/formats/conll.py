@@ -80,26 +80,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evalkit.data.document import LAYERS, Document
-from evalkit.data.taggings import check_tagging
-from evalkit.data.text import Range
+from evalkit.data.document import Document
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import open_input, open_rereadable_input, write_atomically
+from evalkit.formats.conll_division import ConllDocument
 from evalkit.formats.conll_documents import (
     DOC_TEXT_PREFIX,
     DOCSTART,
     detect_documents,
     parse_documents,
+    quote_id,
 )
-from evalkit.formats.conll_lines import ConllColumns, ConllDocument, ConllParser
+from evalkit.formats.conll_lines import ConllColumns, ConllParser
 from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
-from evalkit.formats.conll_tags import spell_tags
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.merged_passes import merge_passes
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
-from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
+from evalkit.formats.tagged_tokens import DocumentTagger
 
 SEPARATORS = {"tab": "\t", "space": " "}
 REREAD_SENTENCES = "1000"  # sentences of each draft, where a file is read again for its tags only
@@ -272,125 +271,38 @@ def write(
     a corpus. Raises UnknownNameError for an unknown value of an option, and InputError for a
     document whose entities were not annotated or whose text differs in `align_with`.
     """
-    writer = ConllWriter(
+    if separator not in SEPARATORS:
+        raise UnknownNameError("separator", separator, SEPARATORS)
+    tagger = DocumentTagger(
         conversion,
         tagging,
-        separator,
         tokenizer,
-        embed_text=parse_bool("embed_text", embed_text),
         split_tokens=parse_bool("split_tokens", split_tokens),
         align_with=iter_documents(align_with),
     )
-    blocks = [writer.block(document) for document in documents]
-    write_atomically(path, "".join(blocks))
-
-
-class ConllWriter:
-    """Converts documents to the lines of a CoNLL file."""
-
-    def __init__(
-        self,
-        conversion: ConversionReport,
-        tagging: str,
-        separator: str,
-        tokenizer: str,
-        *,
-        embed_text: bool,
-        split_tokens: bool,
-        align_with: Iterable[Document],
-    ) -> None:
-        """Raises UnknownNameError for an invalid value of an option."""
-        check_tagging(tagging)
-        if separator not in SEPARATORS:
-            raise UnknownNameError("separator", separator, SEPARATORS)
-        self._conversion = conversion
-        self._tagging = tagging
-        self._separator = SEPARATORS[separator]
-        self._tokenizer = tokenizer
-        self._embed_text = embed_text
-        self._split_tokens = split_tokens
-        self._align_with = {document.id: document for document in align_with}
-
-    def block(self, document: Document) -> str:
-        """The lines of a document, followed by an empty line; "" for a failed document."""
-        text = document.text
-        where = f"document {quoted_repr(document.id)}"
-        if document.failure is not None:
-            self._conversion.skipped.add("documents that failed", where)
-            return ""
-        if document.entities is None:
-            raise InputError(
-                f"{where}: entities were not annotated, but O tags would mean that there are none;"
-                " if there are none, set entities=[]"
-            )
-        _count_unsupported(document, self._conversion)
-        sentences, entities = self._tokenize(document)
-        spelled = spell_tags(sentences, entities, self._tagging)
-        self._count_joined(spelled.joined, where)
-        tags = iter(spelled.tags)
+    embeds_text = parse_bool("embed_text", embed_text)
+    blocks: list[str] = []
+    for document, sentences in tagger.iter_tagged(documents, cut=DOCSTART):
+        blocks.append(_header_lines(document, SEPARATORS[separator], embeds_text=embeds_text))
         sentence_texts: list[str] = []
-        blocks = [self._header_lines(document)]
         for sentence in sentences:
-            words = [text[start:end] for start, end in sentence]
+            words = [document.text[start:end] for start, end, _ in sentence]
             sentence_texts.append(" ".join(words))
-            blocks.append("".join(f"{word}{self._separator}{next(tags)}\n" for word in words))
-        if not self._embed_text and "\n".join(sentence_texts) != text:
-            self._conversion.add(
-                "texts of which the tokens alone are written (?embed_text=true keeps them)", where
+            rows = [
+                f"{word}{SEPARATORS[separator]}{token.tag}\n"
+                for word, token in zip(words, sentence)
+            ]
+            blocks.append("".join(rows))
+        if not embeds_text and "\n".join(sentence_texts) != document.text:
+            conversion.add(
+                "texts of which the tokens alone are written (?embed_text=true keeps them)",
+                f"document {quoted_repr(document.id)}",
             )
-        return "\n".join([*blocks, ""])
-
-    def _count_joined(self, count: int, where: str) -> None:
-        """Counts the entities that a reader of the file cannot tell from their neighbors."""
-        if count:
-            self._conversion.add(
-                f"borders between neighboring entities of one label, which {self._tagging} tags"
-                " do not have",
-                where,
-                count,
-            )
-
-    def _header_lines(self, document: Document) -> str:
-        id = document.id
-        if not id.isprintable() or id.startswith('"'):
-            id = json.dumps(id)
-        lines = f"-DOCSTART- ({id}){self._separator}O\n"
-        if self._embed_text:
-            lines += f"{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
-        return lines
-
-    def _tokenize(self, document: Document) -> tuple[list[list[Range]], list[LabelledSpan]]:
-        """The token ranges of each sentence, and the entities that tags can represent."""
-        text = document.text
-        layout = TokenLayout(text, self._tokenizer)
-        split = self._split_tokens
-        entities = flat_entities(document, layout, self._conversion, split_tokens=split)
-        aligned = list(entities)
-        other = self._align_with.get(document.id)
-        if other is not None:
-            if other.text != text:
-                raise InputError(
-                    f"document {quoted_repr(document.id)}: its text differs from the one in"
-                    " align_with; expected the same documents with other annotations"
-                )
-            aligned += flat_entities(other, layout, ConversionReport(), split_tokens=split)
-        markup = [match.start() + 1 for match in re.finditer(DOCSTART, text)]
-        return layout.sentences(aligned, markup), entities
+    write_atomically(path, "".join(f"{block}\n" for block in blocks))
 
 
-def _count_unsupported(document: Document, conversion: ConversionReport) -> None:
-    """Counts the annotations and fields of a document that tags cannot represent."""
-    where = f"document {quoted_repr(document.id)}"
-    for name in ("events", "attributions", "relations", "zones", "unplaced"):
-        items = getattr(document, name)
-        kind = "unplaced items" if name == "unplaced" else name
-        for index in range(len(items or ())):
-            conversion.add(kind, f"{where}, {name}[{index}]")
-        if items == () and name in LAYERS:
-            conversion.add(f"empty layers of {name}", where)
-    if document.meta is not None:
-        conversion.add("meta", where)
-    for index, entity in enumerate(document.entities or ()):
-        for name in ("id", "score", "attributes"):
-            if getattr(entity, name) is not None:
-                conversion.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")
+def _header_lines(document: Document, separator: str, *, embeds_text: bool) -> str:
+    lines = f"{DOCSTART} ({quote_id(document.id)}){separator}O\n"
+    if embeds_text:
+        lines += f"{DOC_TEXT_PREFIX}{json.dumps(document.text, ensure_ascii=False)}\n"
+    return lines

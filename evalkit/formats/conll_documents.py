@@ -6,6 +6,7 @@ number of sentences per document. conll.py describes them.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import BinaryIO, NamedTuple
 
@@ -46,12 +47,21 @@ def parse_mark(line: str, *, comments: bool) -> DocumentMark | None:
         id_parts = [part for part in match.groups() if part]
         return DocumentMark("; ".join(id_parts))
     if comments and (match := _NEWDOC_COMMENT.fullmatch(line)):
-        return DocumentMark(match[1] or match[2] or "", is_comment=True)
+        return DocumentMark(_unquote(match[1] or match[2] or ""), is_comment=True)
     return None
 
 
+def quote_id(id: str) -> str:
+    """The id as it is written in a document mark: a JSON string if a line cannot hold it as it is.
+
+    >>> quote_id("d1"), quote_id("d\\n1")
+    ('d1', '"d\\\\n1"')
+    """
+    return json.dumps(id) if not id.isprintable() or id.startswith('"') or id != id.strip() else id
+
+
 def _unquote(id: str) -> str:
-    """The id in the brackets of -DOCSTART-, decoded if it is a JSON string."""
+    """The id of a mark, decoded if it is a JSON string."""
     try:
         return msgspec.json.decode(id, type=str) if id.startswith('"') else id
     except msgspec.MsgspecError:

@@ -5,29 +5,15 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
-from evalkit.errors import (
-    MAX_REPORTED_ERRORS,
-    InputError,
-    UnknownNameError,
-    quoted_repr,
-    spell_option,
-)
-from evalkit.formats.conll_documents import (
-    DOC_TEXT_PREFIX,
-    DocumentMark,
-    count_sentences_per_document,
-    parse_mark,
-)
+from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
+from evalkit.formats.conll_division import ConllDocument, DocumentDivision, decode_line
+from evalkit.formats.conll_documents import DOC_TEXT_PREFIX, parse_mark
 from evalkit.formats.conll_rows import RANGE, Rows, read_blocks, split_rows
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.reading_options import advise_encoding
 
 _SPLITTERS: dict[str, Callable[[str], list[str]]] = {
     "any": re.compile(r"[^ \t]+").findall,
@@ -40,7 +26,6 @@ _SEPARATOR_RULES = {
     "space": "only spaces separate columns",
 }
 COMMENTS_HINT = "if lines that begin with # are comments, use {}"
-DROPPED_TEXTS = "texts in # doc_text, of documents that are divided or joined"
 
 
 # The first row of a file with these names of columns is no token. Names of tags in use: those of
@@ -66,46 +51,6 @@ class ConllColumns:
             raise UnknownNameError("separator", self.separator, _SPLITTERS)
 
 
-# An entity: the indices of its first token and of the token after its last, and its label
-TokenSpan = tuple[int, int, str]
-
-
-@dataclass
-class ConllDocument:
-    """A document while it is parsed: tokens and tags with their line numbers, the indices of the
-    first tokens of sentences, the spans of tokens that the tags encode, and the errors found so
-    far.
-    """
-
-    position: str
-    id: str
-    text: str | None = None
-    tokens: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    spans: list[TokenSpan] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    omitted: int = 0
-
-    def add_error(self, error: str) -> None:
-        """Adds an error; errors beyond MAX_REPORTED_ERRORS are only counted."""
-        if len(self.errors) < MAX_REPORTED_ERRORS:
-            self.errors.append(error)
-        else:
-            self.omitted += 1
-
-    @property
-    def borders(self) -> list[int]:
-        """The index of the first token of each sentence, and the number of tokens at the end."""
-        return [*self.starts, len(self.tokens)]
-
-    @property
-    def sentences(self) -> list[list[str]]:
-        """The tags of each sentence."""
-        return [self.tags[first:last] for first, last in pairwise(self.borders)]
-
-
 class ConllParser:
     """Reads the lines of a file into ConllDocument drafts."""
 
@@ -128,19 +73,7 @@ class ConllParser:
         self._token_column = 0
         self._tag_column = 0
         self._number = 0  # of the last line that was read
-        self._draft: ConllDocument | None = None
-        self._in_sentence = False
-        self._is_whole_file = documents == "file"
-        self._sentences_per_document = count_sentences_per_document(documents)
-        self._part_prefix = "sentence" if documents == "sentence" else "doc"
-        # The marked document, or the lines before the first mark; drafts are its parts.
-        self._document_count = 0
-        self._document_id = ""
-        self._is_marked = False
-        self._is_named = False
-        self._has_rows = False
-        self._part_count = 0
-        self._total_part_count = 0
+        self._division = DocumentDivision(path, conversion, documents)
 
     @property
     def has_further_columns(self) -> bool:
@@ -154,8 +87,8 @@ class ConllParser:
                 yield from self._read_block(block.data, is_markup=block.is_markup)
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
-        if self._draft is not None:
-            yield self._draft
+        if self._division.draft is not None:
+            yield self._division.draft
 
     def _read_block(self, data: bytes, *, is_markup: bool) -> Iterator[ConllDocument]:
         """Reads lines, and yields the documents that end in them.
@@ -177,11 +110,11 @@ class ConllParser:
             return
         lines = io.BytesIO(data)
         for line in lines:
-            previous = self._draft
+            previous = self._division.draft
             has_column_count = self._column_count > 0
             self._number += 1
             self._read_line(self._number, line)
-            if previous is not None and self._draft is not previous:
+            if previous is not None and self._division.draft is not previous:
                 yield previous
             if self._column_count and not has_column_count and (rest := lines.read()):
                 yield from self._read_block(rest, is_markup=False)
@@ -191,15 +124,13 @@ class ConllParser:
         first = 0  # the row with which a sentence, or its rest, begins
         for index, length in enumerate(rows.lengths):
             if index:
-                self._in_sentence = False
+                self._division.end_sentence()
                 self._number += 1
             if not length:
                 continue
             number = self._number + 1
-            previous = self._draft
-            draft = previous
-            if draft is None or not self._in_sentence:
-                draft = self._begin_sentence(number)
+            previous = self._division.draft
+            draft = self._division.current_sentence(number)
             if previous is not None and draft is not previous:
                 yield previous
             end = first + length
@@ -213,130 +144,30 @@ class ConllParser:
             first = end
 
     def _read_line(self, number: int, raw: bytes) -> None:
-        line = self._decode_line(number, raw)
-        if line is None:
+        try:
+            line = decode_line(raw, number, self._path, self._conversion)
+        except InputError as error:
+            self._division.add_error(number, str(error))
             return
         if line[:1] in ("-", "#") and self._read_markup(number, line):
-            self._in_sentence = False
+            self._division.end_sentence()
         elif line.strip(" \t"):
             self._read_row(number, line)
         else:
-            self._in_sentence = False
-
-    def _decode_line(self, number: int, raw: bytes) -> str | None:
-        if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-            self._conversion.add("byte order marks", f"{self._path}:1")
-            raw = raw[3:]
-        try:
-            line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
-        except UnicodeDecodeError as error:
-            self._add_error(
-                number,
-                f"not UTF-8: {error.reason} at byte {error.start} of the line; {advise_encoding()}",
-            )
-            return None
-        if "\r" in line:
-            self._add_error(
-                number,
-                f"{quoted_repr(line)}: carriage return inside a line; expected lines that end in"
-                " line feeds",
-            )
-            return None
-        return line
+            self._division.end_sentence()
 
     def _read_markup(self, number: int, line: str) -> bool:
         """Reads a document mark or a comment. Returns False if the line is a token."""
         mark = parse_mark(line, comments=self._columns.comments)
         if mark is not None:
-            self._read_mark(number, mark)
-        elif line.startswith(DOC_TEXT_PREFIX) and not self._has_rows:
-            self._read_doc_text(number, line)
+            self._division.read_mark(number, mark)
+        elif line.startswith(DOC_TEXT_PREFIX) and not self._division.has_rows:
+            self._division.read_doc_text(number, line)
         elif self._columns.comments and line.startswith("#"):
             self._conversion.add("comments", f"{self._path}:{number}")
         else:
             return line == "#end document"
         return True
-
-    def _read_mark(self, number: int, mark: DocumentMark) -> None:
-        can_be_named = self._document_count and not self._is_named and not self._has_rows
-        if self._is_whole_file:
-            self._conversion.add("document marks", f"{self._path}:{number}")
-            self._drop_text_before_mark()
-        elif mark.is_comment and mark.id and can_be_named:
-            self._name_document(mark.id)
-        else:
-            self._begin_document(number, mark.id)
-        self._is_marked = True
-        self._has_rows = False
-
-    def _drop_text_before_mark(self) -> None:
-        """Drops the text of a document that continues after a mark."""
-        if self._draft is not None and self._draft.text is not None:
-            self._draft.text = None
-            self._conversion.add(DROPPED_TEXTS, self._draft.position)
-
-    def _begin_document(self, number: int, id: str) -> None:
-        """Begins a marked document, or the one before the first mark."""
-        self._document_count += 1
-        self._document_id = id or f"doc-{self._document_count}"
-        self._is_named = bool(id)
-        self._part_count = 0
-        self._draft = None
-        if self._sentences_per_document is None:
-            self._begin_draft(number, self._document_id)
-
-    def _begin_draft(self, number: int, id: str) -> ConllDocument:
-        draft = ConllDocument(f"{self._path}:{number}", id)
-        self._draft = draft
-        return draft
-
-    def _name_document(self, id: str) -> None:
-        self._document_id = id
-        self._is_named = True
-        if self._draft is not None:
-            self._draft.id = id
-
-    def _begin_sentence(self, number: int) -> ConllDocument:
-        """Begins a sentence, and a document if the last one has all of its sentences."""
-        if not self._document_count:
-            self._begin_document(number, "")
-        draft = self._draft
-        if draft is None or len(draft.starts) == self._sentences_per_document:
-            self._part_count += 1
-            self._total_part_count += 1
-            draft = self._begin_draft(number, self._part_id())
-        draft.starts.append(len(draft.tokens))
-        self._in_sentence = True
-        self._has_rows = True
-        return draft
-
-    def _part_id(self) -> str:
-        """The id of a part of a document: a number in the document if it has an id of its own,
-        else one in the file.
-        """
-        if self._is_named:
-            return f"{self._document_id}/{self._part_count}"
-        return f"{self._part_prefix}-{self._total_part_count}"
-
-    def _read_doc_text(self, number: int, line: str) -> None:
-        """Reads the text of a document, or drops it if the document is divided or joined."""
-        is_divided = self._sentences_per_document is not None
-        if is_divided or (self._is_whole_file and self._is_marked):
-            self._conversion.add(DROPPED_TEXTS, f"{self._path}:{number}")
-            return
-        if not self._document_count:
-            self._begin_document(number, "")
-        try:
-            text = msgspec.json.decode(line[len(DOC_TEXT_PREFIX) :], type=str)
-        except msgspec.MsgspecError:
-            self._add_error(
-                number,
-                f"invalid text {quoted_repr(line)}: expected a JSON string in double quotes on one"
-                " line",
-            )
-            return
-        if self._draft is not None:
-            self._draft.text = text
 
     def _read_row(self, number: int, line: str) -> None:
         cells = self._split(line)
@@ -349,14 +180,14 @@ class ConllParser:
             self._conversion.skipped.add("header rows", f"{self._path}:{number}")
             return
         if self._token_column and RANGE.fullmatch(cells[0]):
-            self._add_error(
+            self._division.add_error(
                 number,
                 f"{quoted_repr(cells[0])} is a multiword token or an empty node of CoNLL-U, not a"
                 " token; delete the line",
             )
         elif not token or not tag:
             empty = "tag" if token else "token"
-            self._add_error(
+            self._division.add_error(
                 number,
                 f"{quoted_repr(line)}: the {empty} is empty; expected a token and a tag on every"
                 " line",
@@ -365,9 +196,7 @@ class ConllParser:
             self._add_token(number, token, tag)
 
     def _add_token(self, number: int, token: str, tag: str) -> None:
-        draft = self._draft
-        if draft is None or not self._in_sentence:
-            draft = self._begin_sentence(number)
+        draft = self._division.current_sentence(number)
         draft.tokens.append(token)
         draft.tags.append(tag)
         draft.lines.append(number)
@@ -381,19 +210,19 @@ class ConllParser:
         columns = (self._columns.token, self._columns.tag, *self._columns.other_tags)
         missing = [column for column in columns if not -count <= column < count]
         if self._column_count:
-            self._add_error(
+            self._division.add_error(
                 number,
                 f"{description}, but {self._column_count} on line {self._first_row}:"
                 f" {quoted_repr(line)}; {self._column_hint(line)}",
             )
             return False
         if count < 2:
-            self._add_error(
+            self._division.add_error(
                 number, f"{description}: {quoted_repr(line)}; {self._column_hint(line)}"
             )
             return False
         if missing:
-            self._add_error(
+            self._division.add_error(
                 number,
                 f"{description}: {quoted_repr(line)}; there is no column {missing[0]}:"
                 f" {spell_option('token_column', of='format')} and"
@@ -422,9 +251,3 @@ class ConllParser:
             option = spell_option("separator", "tab", of="format")
             hint += f"; if tokens contain spaces, use {option}"
         return hint
-
-    def _add_error(self, number: int, problem: str) -> None:
-        draft = self._draft
-        if draft is None or not self._in_sentence:
-            draft = self._begin_sentence(number)
-        draft.add_error(f"{self._path}:{number}: {problem}")

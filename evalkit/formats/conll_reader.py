@@ -20,15 +20,18 @@ from evalkit.data.taggings import (
     unknown_tag_problem,
 )
 from evalkit.data.tags import NonOutsideTags, TagReader, TagTransitions, advise_repair
+from evalkit.data.text import Range
 from evalkit.errors import MAX_REPORTED_ERRORS, InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import check_inside, read_input
-from evalkit.formats.conll_lines import COMMENTS_HINT, ConllDocument
+from evalkit.formats.conll_division import ConllDocument
+from evalkit.formats.conll_lines import COMMENTS_HINT
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import advise_encoding
 from evalkit.formats.registry import DocumentResults
 
 # Taggings that give the same spans as another one if all tags of a file are valid under both
 SAME_SPANS = {"IOB1": ("IO", "IOE1"), "BIOES": ("BMES",)}
+EXTENDED = "entities of some words of a multiword token, extended to all of it"
 BATCH_TOKENS = 8192  # tokens of documents whose tags are read at once
 
 
@@ -55,16 +58,20 @@ class ConllReader:
         repair: str,
         texts: str | Path | None,
         reread: Callable[[], Iterator[ConllDocument]],
+        *,
+        advises_comments: bool = True,
     ) -> None:
         """Raises UnknownNameError for an unknown tagging or repair.
 
         `reread` yields the drafts of the file again, for hints that depend on all of its tags.
+        advises_comments: whether lines that begin with # may be comments that were read as tokens.
         """
         self._path = path
         self._conversion = conversion
         self._tagging = tagging
         self._repair = repair
         self._reread = reread
+        self._advises_comments = advises_comments
         self._texts = None if texts is None else Path(texts)
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
         self._valid_tags = {"O"}
@@ -87,7 +94,7 @@ class ConllReader:
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._valid_tags and not self._is_tag(tag):
                 problem = self._unknown_tag_error(line, tag)
-                if token.startswith("#"):
+                if token.startswith("#") and self._advises_comments:
                     hint = COMMENTS_HINT.format(spell_option("comments", True, of="format"))
                     problem += f"; {hint}"
                 draft.add_error(problem)
@@ -177,6 +184,9 @@ class ConllReader:
         if draft.errors:
             return LoadError(draft.errors, more=draft.omitted)
         text = draft.text
+        if draft.ranges is not None:
+            located = tuple(self._locate_in_ranges(draft, draft.ranges))
+            return Document(draft.id, text or "", located)
         if self._texts is None and text is None:
             return Document(draft.id, _join_tokens(draft), tuple(_locate_in_joined_text(draft)))
         try:
@@ -190,6 +200,18 @@ class ConllReader:
             last_token = draft.tokens[end - 1]
             entities.append(Entity(label, starts[first], starts[end - 1] + len(last_token)))
         return Document(draft.id, text or "", tuple(entities))
+
+    def _locate_in_ranges(self, draft: ConllDocument, ranges: Sequence[Range]) -> Iterator[Entity]:
+        """Yields the entities of a draft with the offsets of its tokens.
+
+        Tokens with one range are the words of a multiword token, of which an entity may have some.
+        """
+        for first, end, label in draft.spans:
+            is_extended = first > 0 and ranges[first - 1] == ranges[first]
+            if is_extended or (end < len(ranges) and ranges[end] == ranges[end - 1]):
+                location = f"{self._path}:{draft.lines[first]}"
+                self._conversion.repaired.add(EXTENDED, location)
+            yield Entity(label, ranges[first][0], ranges[end - 1][1])
 
     def _load_text(self, draft: ConllDocument, texts: Path) -> str:
         """The text of a document from the folder or file `texts`."""

@@ -33,6 +33,14 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
         "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
     },
+    "conllu": {
+        "misc_key": "Key of the tags in MISC; default: name, NE, NER or ner, whichever there is.",
+        "documents": "What a document is: docstart, sentence, file or a number of sentences.",
+        "ids": "Ids of sentences: sent_id, or number (their number in the file).",
+        "text": "given: the text in the comments; tokens: the words joined by spaces.",
+        "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
+        "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
+    },
     "brat": {
         "attribution": "Event type to read and write as attributions.",
         "argument": "Type of text-bound annotations that serve as arguments only.",

@@ -23,7 +23,7 @@ FOLDER_SUFFIXES = {
     ".a2": ("brat", True),
     ".xmi": ("cas", True),
     ".conll": ("conll", False),
-    ".conllu": ("conll", False),
+    ".conllu": ("conllu", False),
     ".spacy": ("docbin", False),
 }
 Record = Mapping[str, Any]

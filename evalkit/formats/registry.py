@@ -65,6 +65,12 @@ FORMATS = {
     "conll": Format(
         (".conll", ".bio", ".iob", ".iob2"), "tokens and BIO tags in columns, as CoNLL-2003"
     ),
+    "conllu": Format(
+        (".conllu",),
+        "CoNLL-U treebanks with the tags of entities in MISC",
+        extra="conllu",
+        package="conllu",
+    ),
     "brat": Format((".ann",), "brat standoff: a folder of .txt and .ann files"),
     "docbin": Format((".spacy",), "spaCy's binary documents"),
     "spacy-json": Format((), 'spaCy training examples: [text, {"entities": …}] as JSON or Python'),

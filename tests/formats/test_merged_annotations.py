@@ -95,6 +95,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "gliner2-json",
         "brat",
         "conll",
+        "conllu",
         "prodigy",
         "docbin",
         "pubtator",

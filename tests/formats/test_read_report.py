@@ -308,6 +308,7 @@ OTHER_VALUES = {
     "control": "label",
     "windows": "apart",
     "names": "O",
+    "misc_key": "NER",
     "duplicates": "drop",
     "trim": "true",
     "on_error": "skip",

@@ -386,7 +386,7 @@ def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
         ("a.ann", "brat:{folder}"),
         ("a.xmi", "cas:{folder}"),
         ("a.conll", "conll:{folder}/a.conll"),
-        ("a.conllu", "conll:{folder}/a.conllu"),
+        ("a.conllu", "conllu:{folder}/a.conllu"),
         ("a.spacy", "docbin:{folder}/a.spacy"),
     ],
 )
