@@ -57,6 +57,7 @@ from evalkit.formats.reading_options import changed_options
 from evalkit.formats.registry import (
     STREAMED_SUFFIXES,
     CorpusLocation,
+    detect_format,
     is_streamable,
     parse_location,
     stream_module,
@@ -364,8 +365,8 @@ def load_corpus(
 ) -> Corpus:
     """Returns the corpus at `path`, in any format; without a path the bundled one.
 
-    The format is recognized by the suffix, or named before a colon: "brat:DIR", "conll:FILE",
-    "hf://OWNER/NAME".
+    The format is named before a colon ("brat:DIR", "conll:FILE", "hf://OWNER/NAME"), or recognized
+    by the suffix or the content; `corpus.conversion.detected` says so.
 
     - `predictions`: whether the corpus has predictions, in which duplicates are kept and scored as
       false positives.
@@ -484,7 +485,7 @@ def resolve_location(
                 f"{location.path}: a device or a named pipe: expected a file or folder"
             )
         check_folder(location.path)
-    return location
+    return detect_format(location)
 
 
 def _corpus_name(location: CorpusLocation) -> str:

@@ -47,10 +47,12 @@ def warn_of_contents(location: CorpusLocation, documents: Sequence[Document]) ->
 
 
 def report_losses(conversion: ConversionReport, where: str, dropped: str = "not read") -> None:
-    """Print on stderr what was dropped, repaired and skipped in reading or writing.
+    """Print on stderr what was detected, dropped, repaired and skipped in reading or writing.
 
     dropped: the heading of what was dropped.
     """
+    for name in conversion.detected:
+        print_notice(f"{where}: detected: {name}")
     for section, counts in conversion.sections().items():
         heading = dropped if section == "dropped" else section
         for line in counts.lines():

@@ -14,7 +14,7 @@ import typer
 from evalkit.errors import UnknownNameError, advise_extra, print_line
 from evalkit.formats.option_descriptions import describe_option as describe_format_option
 from evalkit.formats.reading_options import SHARED_OPTIONS
-from evalkit.formats.registry import FORMATS, module_name
+from evalkit.formats.registry import FORMATS, describe_recognition, module_name
 from evalkit.models.option_descriptions import describe_option as describe_model_option
 from evalkit.models.registry import MODEL_KINDS, find_plugins
 
@@ -33,9 +33,8 @@ def formats(
         return
     rows = []
     for known, corpus_format in FORMATS.items():
-        suffixes = ", ".join(corpus_format.suffixes).replace("/", "a folder")
         needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
-        rows.append((known, suffixes, corpus_format.description + needs))
+        rows.append((known, describe_recognition(known), corpus_format.description + needs))
     _print_columns(rows)
 
 
@@ -67,8 +66,7 @@ def _format_lines(name: str) -> Iterator[str]:
     yield f"{name}: {known.description}"
     if known.missing:
         yield f"needs {advise_extra(known.extra)}"
-    suffixes = ", ".join(known.suffixes).replace("/", "a folder")
-    yield f"Recognized by: {suffixes or f'{name}: before the path'}"
+    yield f"Recognized by: {describe_recognition(name) or f'{name}: before the path'}"
     read_options = _keyword_defaults(module.read) | SHARED_OPTIONS
     for title, options in (("reading", read_options), ("writing", _keyword_defaults(module.write))):
         yield ""

@@ -50,7 +50,10 @@ def score_shards(
         raise InterruptedRunError(f"interrupted: {advice}") from None
     scores = plan.merge(counted)
     for side, source in (("gold", gold), ("predicted", predicted)):
-        for section, names in scores.metadata.conversion.get(side, {}).items():
+        sections = dict(scores.metadata.conversion.get(side, {}))
+        for detected in sections.pop("detected", {}):
+            print_notice(f"{source}: detected: {detected}")
+        for section, names in sections.items():
             heading = "not read" if section == "dropped" else section
             for item, count in names.items():
                 print_notice(f"{source}: {heading}: {count:,} {item}")

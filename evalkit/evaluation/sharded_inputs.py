@@ -25,6 +25,7 @@ from evalkit.formats.registry import (
     FORMATS,
     STREAMED_SUFFIXES,
     CorpusLocation,
+    detect_format,
     parse_location,
 )
 from evalkit.scoring.metrics import Metric
@@ -139,7 +140,7 @@ def _list_shards(source: str | Path) -> tuple[str, dict[str, CorpusLocation]]:
                 f"{source}: {shards[name].path} and {path} are one shard: expected one file for"
                 " each"
             )
-        shards[name] = CorpusLocation(like.format, path, like.options)
+        shards[name] = detect_format(CorpusLocation(like.format, path, like.options))
     return escape_surrogates(folder.resolve().name or "corpus"), shards
 
 

@@ -7,6 +7,8 @@ Counts are by name, with the first locations of each:
 - repaired: changes made in reading: invalid tags, converted offsets.
 - skipped: documents that were not read or written.
 
+What was detected from the content of a file is listed, too: its format, its columns.
+
 The module also drops annotations that a format cannot distinguish from an earlier one, since they
 would be refused as duplicates when the gold is read.
 """
@@ -201,7 +203,8 @@ class ConversionReport:
     """Counts of what was dropped, repaired and skipped; false if all are empty.
 
     `effective_options` has the reading options that depend on the content of the file, as the
-    reader applied them.
+    reader applied them. `detected` has what was concluded from the content of the files, such as
+    "format doccano", with the number of files.
 
     >>> report = ConversionReport()
     >>> report.add("notes", "a.ann:3")
@@ -214,6 +217,7 @@ class ConversionReport:
         self.dropped = ExampleCounts()
         self.repaired = ExampleCounts()
         self.skipped = ExampleCounts()
+        self.detected = ExampleCounts()
         self.effective_options: dict[str, str] = {}
 
     def add(self, name: str, where: str, count: int = 1) -> None:
@@ -244,8 +248,9 @@ class ConversionReport:
             yield from section.lines()
 
     def to_json(self) -> dict[str, dict[str, int]]:
-        """Returns the counts as they are in a result file."""
-        return {name: dict(section) for name, section in self.sections().items()}
+        """Returns the counts as they are in a result file; "detected" only if there is anything."""
+        counts = {name: dict(section) for name, section in self.sections().items()}
+        return {**counts, "detected": dict(self.detected)} if self.detected else counts
 
 
 def __getattr__(name: str) -> Any:

@@ -58,6 +58,8 @@ def iter_documents(
     """
     module = location.module
     _refuse_parquet(location)
+    if location.is_detected:
+        conversion.detected.add(f"format {location.format}", str(location.path))
     shared = split_options(location.options)
     options = shared.own
     checker = _DocumentChecker(location, conversion, schema, predictions=predictions)
@@ -270,7 +272,7 @@ def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> No
     """Raises LoadError for a file without annotations whose content is that of another format."""
     if any(_has_content(document) for document in documents):
         return
-    format = location.format or "jsonl"
+    format = location.format_name
     recognized = recognize(location.path) if location.path.is_file() else None
     if recognized is None or recognized[0] == format:
         return

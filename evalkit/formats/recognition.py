@@ -1,21 +1,28 @@
-"""Recognizes the format of a file by its first record, and that of a folder by its suffixes.
+"""Recognizes the format of a file by its first records or lines, and that of a folder by its files.
 
-Error messages name the recognized format. Some formats that evalkit does not read are recognized,
-too.
+SIGNS has the formats of JSON records, LINE_SIGNS those of text files. A path without a format name
+is read in the format that its content has (see `registry.detect_format`), and error messages name
+it. Some formats that evalkit does not read are recognized, too.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from evalkit.errors import InputError
 from evalkit.files import open_input
 
-HEAD = 1_000_000  # number of bytes at the start of a file that are searched for the first record
+HEAD = 1_000_000  # number of bytes at the start of a file that are searched for records
+WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this number of bytes
+MAX_RECORDS = 100  # number of records, or of lines, that are looked at
+# Files of a data set on the Hub, or saved by `datasets`
+DATASET_FILES = ("dataset_dict.json", "dataset_info.json", "state.json")
 # The format of the files with a suffix, and whether it is read from a folder of them
 FOLDER_SUFFIXES = {
     ".ann": ("brat", True),
@@ -27,7 +34,6 @@ FOLDER_SUFFIXES = {
     ".spacy": ("docbin", False),
 }
 Record = Mapping[str, Any]
-_PUBTATOR_TITLE = re.compile(rb"[^|\s{\[]+\|t\|")
 
 
 def _has_spans(record: Record) -> bool:
@@ -99,6 +105,7 @@ def _always(_record: Record) -> bool:
 # does not read.
 SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("bigbio", ("passages",), _always),
+    ("cas", ("%FEATURE_STRUCTURES",), _always),
     ("textee", ("entity_mentions",), _always),
     ("textee", ("event_mentions",), _always),
     ("dygie", ("sentences", "ner"), _always),
@@ -117,6 +124,7 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("doccano", ("label",), _has_triples("label")),
     ("doccano", ("labels",), _has_triples("labels")),
     ("jsonl", ("text", "entities"), _has_entities),
+    ("spacy-json", ("text", "entities"), _has_triples("entities")),
     ("spacy-json", ("annotations",), lambda record: is_pair(record["annotations"][0])),
     ("spacy-json", ("full_text", "spans"), _always),
     ("spacy-json", ("content", "annotation"), _has_points),
@@ -128,37 +136,94 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 )
 
 
+# The format of a text file, and the beginning of its first line that is not blank
+LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("pubtator", re.compile(rb"[^|\s{\[]+\|t\|")),
+)
+TAG = re.compile(rb"O|[BIESLUM]-\S+")
+
+
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
-    """Returns the format of the first record of a JSON or JSONL file and the keys by which it was
-    recognized; a format of other texts by its first line, without keys; None for any other file.
+    """Returns the format of the first record of a JSON or JSONL file that is recognized, and the
+    keys by which it was; the format of a text file, without keys; None for any other file.
     """
-    head = _read_head(path)
-    if _PUBTATOR_TITLE.match(head):
-        return "pubtator", ()
-    first = _first_item(head)
-    if is_pair(first):
-        return "spacy-json", ("entities",)
-    record = first[0] if isinstance(first, list) and first else first
-    if is_pair(record):
-        return "spacy-json", ("entities",)
-    if not isinstance(record, dict):
-        return None
-    for format, keys, check in SIGNS:
-        if all(_has_value(record, key) for key in keys) and _passes(check, record):
-            return format, keys
-    return None
+    by_line = [(format, ()) for format in _recognize_lines(_head(path))]
+    return next(_recognized_records(path), None) or next(iter(by_line), None)
+
+
+def recognize_all(path: Path) -> tuple[str, ...]:
+    """Returns the formats that the first records or lines of a file have: one if the format is
+    certain, several if it is in doubt, none if the content is not known.
+    """
+    try:
+        formats = [format for format, _ in _recognized_records(path) if format]
+        return tuple(dict.fromkeys(formats)) or _recognize_lines(_head(path))
+    except (InputError, OSError):  # which the reader of the file explains
+        return ()
+
+
+def recognized_by_content() -> frozenset[str]:
+    """Returns the formats whose files or folders are recognized whatever their suffix."""
+    folders = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
+    by_record = {format for format, _, _ in SIGNS} - {"", "jsonl"}
+    by_line = {format for format, _ in LINE_SIGNS} | {"conll"}
+    return frozenset(by_record | by_line | folders | {"hf"})
+
+
+def _recognized_records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for record in _iter_records(path):
+        if is_pair(record):
+            yield "spacy-json", ("entities",)
+        elif isinstance(record, dict):
+            for format, keys, check in SIGNS:
+                if all(_has_value(record, key) for key in keys) and _passes(check, record):
+                    yield format, keys
+                    break
+
+
+def _recognize_lines(head: bytes) -> tuple[str, ...]:
+    """The format of a text file by its first line, or by the tags in its last column."""
+    lines = head.lstrip().splitlines()[:MAX_RECORDS]
+    for format, pattern in LINE_SIGNS:
+        if lines and pattern.match(lines[0]):
+            return (format,)
+    rows = [line.split() for line in lines if line.strip()]
+    rows = [row for row in rows if not row[0].startswith((b"#", b"-DOCSTART-"))]
+    tags = [row[-1] for row in rows if len(row) > 1]
+    are_tags = len(tags) == len(rows) and all(map(TAG.fullmatch, tags))
+    # A tag other than O is needed: a text has lines that end with a letter, too.
+    return ("conll",) if are_tags and any(tag != b"O" for tag in tags) else ()
 
 
 def recognize_folder(path: Path) -> str | None:
     """Returns how the files of a folder are written as a location, such as "brat:DIR" or
     "conll:DIR/a.conll"; None unless all files with a known suffix are of one format.
     """
+    locations = _locations_in(path)
+    return next(iter(locations.values())) if len(locations) == 1 else None
+
+
+def recognize_folder_formats(path: Path) -> dict[str, str]:
+    """Returns the formats of a folder, each with the location to write: one format if it is
+    certain, several if it is in doubt, none if no file is of a format that is read from folders.
+    """
+    if any((path / name).is_file() for name in DATASET_FILES):
+        return {"hf": f"hf:{path}"}
+    locations = _locations_in(path)
+    has_folder_format = any(
+        format in locations and reads_folders for format, reads_folders in FOLDER_SUFFIXES.values()
+    )
+    return locations if has_folder_format else {}
+
+
+def _locations_in(path: Path) -> dict[str, str]:
+    """The location of the files of each format in a folder, by format."""
     locations: dict[str, str] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else ():
         if file.suffix in FOLDER_SUFFIXES:
             format, reads_folders = FOLDER_SUFFIXES[file.suffix]
             locations.setdefault(format, f"{format}:{path if reads_folders else file}")
-    return next(iter(locations.values())) if len(locations) == 1 else None
+    return locations
 
 
 def _has_value(record: Record, key: str) -> bool:
@@ -174,20 +239,53 @@ def _passes(check: Callable[[Record], bool], record: Record) -> bool:
         return False
 
 
-def _read_head(path: Path) -> bytes:
-    """The start of a file, without a byte order mark and leading white space."""
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, without a byte order mark; nothing for what is no file."""
     if not path.is_file():
         return b""
     with open_input(path) as file:
         return file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
-def _first_item(head: bytes) -> Any:
-    """The JSON on the first line, or of the whole text; None if neither is JSON."""
-    line = head.partition(b"\n")[0]
-    for text in (line, head):
+def _iter_records(path: Path) -> Iterator[Any]:
+    """Yields the first JSON records of a file: its lines, the items of its list, or its object."""
+    head = _head(path)
+    if not head.startswith((b"{", b"[")):
+        return
+    lines = head.split(b"\n", MAX_RECORDS)[:MAX_RECORDS]
+    first = _decode(lines[0])
+    if first is not None and not (isinstance(first, list) and first and not is_pair(first)):
+        yield from filter(None, map(_decode, lines))
+    elif head.startswith(b"["):
+        items = list(_iter_items(head.decode(errors="ignore")))
+        yield from [items] if is_pair(items) else items
+    elif path.stat().st_size <= WHOLE_FILE:
+        with open_input(path) as file:
+            yield _decode(file.read(WHOLE_FILE).removeprefix(b"\xef\xbb\xbf"))
+
+
+def _iter_items(text: str) -> Iterator[Any]:
+    """Yields the first items of a JSON list, whose end may be missing."""
+    decoder, position = json.JSONDecoder(), 1
+    for _ in range(MAX_RECORDS):
         try:
-            return msgspec.json.decode(text)
+            item, position = decoder.raw_decode(text, _skip_separator(text, position))
+        except (ValueError, RecursionError):
+            return
+        yield item
+
+
+def _skip_separator(text: str, position: int) -> int:
+    while position < len(text) and text[position] in ", \t\r\n":
+        position += 1
+    return position
+
+
+def _decode(text: bytes) -> Any:
+    """The JSON of a text, which need not be UTF-8; None if it is none."""
+    for encoding in ("utf-8", "latin-1"):
+        try:
+            return msgspec.json.decode(text.decode(encoding))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
     return None

@@ -34,7 +34,11 @@ from evalkit.errors import (
 from evalkit.files import is_url, open_input, strip_compression, to_path
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import replace_option_aliases
-from evalkit.formats.recognition import recognize
+from evalkit.formats.recognition import (
+    recognize_all,
+    recognize_folder_formats,
+    recognized_by_content,
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,9 @@ FORMATS = {
         "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
     ),
 }
+# Formats by suffix whose files are looked at: other formats have files with the same suffixes. None
+# is an unknown suffix.
+SUFFIXES_OF_SEVERAL_FORMATS = (None, "jsonl", "conll")
 PARQUET_MAGIC = b"PAR1"
 # Files that are scored in batches, without loading them
 STREAMED_SUFFIXES = (*FORMATS["jsonl"].suffixes, *FORMATS["parquet"].suffixes)
@@ -115,17 +122,25 @@ FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CorpusLocation:
-    """The location of a corpus: format (None if not named), path and options of the format."""
+    """The location of a corpus: format (None if not named), path and options of the format.
+
+    `is_detected`: the format was recognized by the content, see `detect_format`.
+    """
 
     format: str | None
     path: Path
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_detected: bool = False
 
     def __post_init__(self) -> None:
         if self.options:
-            format_name = self.format or _format_by_suffix(self.path) or ""
-            options = replace_option_aliases(format_name, self.options)
+            options = replace_option_aliases(self.format_name, self.options)
             object.__setattr__(self, "options", options)
+
+    @property
+    def format_name(self) -> str:
+        """The format that is named, or that of the suffix; "" for an unknown suffix."""
+        return self.format or _format_by_suffix(self.path) or ""
 
     @property
     def folder(self) -> Path:
@@ -192,11 +207,49 @@ def iter_documents(corpus: Any) -> Iterator[Document]:
     if not isinstance(corpus, (str, Path)):
         yield from corpus or ()
         return
-    position = parse_location(corpus)
+    position = detect_format(parse_location(corpus))
     for _, result in position.module.read(position.path, ConversionReport(), **position.options):
         if not isinstance(result, Document):
             raise result
         yield result
+
+
+def detect_format(location: CorpusLocation) -> CorpusLocation:
+    """Returns the location of an existing corpus with the format of its content, if no format is
+    named and the content is not that of the suffix.
+
+    Raises InputError if the content may be that of several formats.
+    """
+    path = location.path
+    if location.format is not None or is_url(path) or not path.exists():
+        return location
+    if path.is_dir():
+        has_corpus = (path / "corpus" / "corpus.jsonl").exists()
+        candidates = {} if has_corpus else recognize_folder_formats(path)
+    else:
+        by_suffix = _format_by_suffix(path) if path.suffix else None
+        if by_suffix not in SUFFIXES_OF_SEVERAL_FORMATS:
+            return location
+        candidates = {format: f"{format}:{path}" for format in recognize_all(path)}
+        if by_suffix in candidates:
+            return location
+    if len(candidates) > 1:
+        raise InputError(
+            f"{path}: may be {' or '.join(candidates)}: write {' or '.join(candidates.values())}"
+        )
+    if not candidates:
+        return location
+    return CorpusLocation(next(iter(candidates)), path, location.options, is_detected=True)
+
+
+def describe_recognition(name: str) -> str:
+    """Returns by what a path without a format name is read in this format: suffixes of files, a
+    folder, the content; "" if the format must be named.
+    """
+    signs = ["a folder" if suffix == "/" else suffix for suffix in FORMATS[name].suffixes]
+    if name in recognized_by_content():
+        signs.append("content")
+    return ", ".join(signs)
 
 
 def split_prefix(location: str | Path) -> tuple[str | None, Path]:
@@ -233,12 +286,6 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
     """
     format_name = name or _format_by_suffix(path)
     if format_name is None:
-        recognized = recognize(path)
-        if recognized is not None and recognized[0]:
-            raise InputError(
-                f"{path}: unknown suffix {path.suffix!r}; its content is that of {recognized[0]}:"
-                f" write {recognized[0]}:{path}"
-            )
         raise InputError(
             f"{path}: unknown suffix {path.suffix!r}; write the format before the path, such as"
             f" conll:{path}; expected one of: {', '.join(FORMATS)}"
@@ -283,7 +330,7 @@ def is_table_file(location: CorpusLocation) -> bool:
     """Whether a location is a file in the format parquet."""
     if not location.path.is_file():
         return False
-    return (location.format or _format_by_suffix(location.path)) == "parquet"
+    return location.format_name == "parquet"
 
 
 def _format_by_suffix(path: Path) -> str | None:

@@ -23,7 +23,8 @@ A result file holds no text of the corpus. The keys, in schema version 4
     unmapped_labels  a layer to the labels that its label map does not name
     unused_labels    labels named in `labels` or `label_map` that occur in neither corpus
     conversion       for gold and predicted: what their readers {dropped, repaired, skipped}, each a
-                     name to a count
+                     name to a count; detected, only if anything was: a name, such as "format
+                     doccano", to the number of files
     span_edges       for gold and predicted: how many {entities, with_edges: those with white space
                      or punctuation at an edge, example: document, start and end of the least of
                      these}

@@ -438,15 +438,16 @@ def warnings(metadata: ResultMetadata) -> Iterator[str]:
 
 
 def read_lines(conversion: ConversionCounts) -> Iterator[str]:
-    """What the readers of gold and prediction dropped, repaired and skipped: a line for each side
-    with anything of it.
+    """What the readers of gold and prediction detected, dropped, repaired and skipped: a line for
+    each side with anything of it.
     """
     for side, sections in conversion.items():
-        parts = [
-            f"{section} {', '.join(f'{count:,} {name}' for name, count in counts.items())}"
-            for section, counts in sections.items()
-            if counts
-        ]
+        detected = sections.get("detected", {})
+        parts = [f"detected {', '.join(detected)}"] if detected else []
+        for section, counts in sections.items():
+            if counts and section != "detected":
+                items = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+                parts.append(f"{section} {items}")
         if parts:
             yield f"Read: {side}: {'; '.join(parts)}"
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_converted_is_refused(tmp_path, arguments, message):
     assert done.stderr.startswith(f"evalkit: {message}")
 
 
-def test_a_folder_of_brat_files_is_named_as_such(tmp_path):
+def test_a_folder_of_brat_files_is_detected(tmp_path):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("Ada wrote.")
     (tmp_path / "letters" / "a.ann").write_text("T1\tPER 0 3\tAda\n")
@@ -90,10 +90,8 @@ def test_a_folder_of_brat_files_is_named_as_such(tmp_path):
     done = evalkit("convert", tmp_path / "letters", tmp_path / "out.jsonl")
     named = evalkit("convert", f"brat:{tmp_path}/letters", tmp_path / "out.jsonl")
 
-    assert done.returncode == 2
-    assert done.stderr.endswith(
-        f"; its files are in another format: write brat:{tmp_path}/letters\n"
-    )
+    assert done.stderr == f"{tmp_path}/letters: detected: format brat\n"
+    assert done.stdout == named.stdout
     assert named.stdout == f"{tmp_path}/out.jsonl: 1 document (read: 1 entity)\n"
 
 
