@@ -436,7 +436,8 @@ def duplicate_key(annotation: Any) -> Hashable:
 
     Entities: label and span. Events: label, trigger span, realis and the set of (role, span).
     Attributions: the spans of cue, source and content. Arguments of one event: role and span. Ids,
-    scores and attributes do not count. For relations see `duplicate_keys`.
+    scores and attributes do not count. For relations, and for arguments that name an event, see
+    `duplicate_keys`.
     """
     if isinstance(annotation, Event):
         arguments = frozenset(
@@ -451,22 +452,6 @@ def duplicate_key(annotation: Any) -> Hashable:
     if isinstance(annotation, Argument):
         return annotation.role, span_fragments(annotation)
     return annotation.label, span_fragments(annotation)
-
-
-def duplicate_keys(document: Document, layer: str) -> list[Hashable]:
-    """The duplicate key of each annotation of a layer. Relations: label, and the label and span of
-    both arguments.
-    """
-    if layer == "relations":
-        return [
-            (relation.label, _argument_key(head), _argument_key(tail))
-            for relation, (head, tail) in zip(document.relations or (), iter_arguments(document))
-        ]
-    return list(map(duplicate_key, getattr(document, layer) or ()))
-
-
-def _argument_key(argument: Any) -> Hashable:
-    return isinstance(argument, Event), argument.label, argument_fragments(argument)
 
 
 def span_fragments(span: Any) -> Fragments:

@@ -18,8 +18,14 @@ from evalkit.data.document import (
     Entity,
     Event,
     duplicate_key,
-    duplicate_keys,
     trigger_fragments,
+)
+from evalkit.data.duplicate_comparison import (
+    EventNumbers,
+    argument_key,
+    duplicate_keys,
+    find_repeats,
+    number_named_events,
 )
 from evalkit.errors import DocumentError, spell_option
 
@@ -65,8 +71,14 @@ def _iter_duplicates(document: Document) -> Iterator[DocumentError]:
         for index, first in _find_pairs(duplicate_keys(document, layer)):
             problem = f"duplicate of {layer}[{first}] ({AGREEMENT[layer]})"
             yield DocumentError(problem, document=document.id, layer=layer, index=index)
+    yield from _iter_duplicate_arguments(document)
+
+
+def _iter_duplicate_arguments(document: Document) -> Iterator[DocumentError]:
+    numbers = number_named_events(document.events or ())
     for index, event in enumerate(document.events or ()):
-        for number, first in _find_pairs(map(duplicate_key, event.arguments)):
+        keys = [argument_key(argument, numbers) for argument in event.arguments]
+        for number, first in _find_pairs(keys):
             problem = f"duplicate of arguments[{first}] ({AGREEMENT['arguments']})"
             yield DocumentError(
                 problem,
@@ -110,8 +122,10 @@ def drop_duplicates(document: Document) -> Document:
         layers[layer] = list(firsts.values())
     if "events" in layers:
         events = []
+        numbers = number_named_events(document.events or ())
         for event in layers["events"]:
-            events.append(replace(event, arguments=_distinct_arguments(event, kept_ids)))
+            arguments = _distinct_arguments(event, kept_ids, numbers)
+            events.append(replace(event, arguments=arguments))
         layers["events"] = events
     if "attributions" in layers:
         layers["attributions"] = _replace_parents(layers["attributions"], kept_ids)
@@ -159,13 +173,15 @@ def _replace_parents(attributions: Iterable[Any], kept_ids: dict[str, str]) -> l
     return result
 
 
-def _distinct_arguments(event: Event, kept_ids: dict[str, str]) -> tuple[Any, ...]:
+def _distinct_arguments(
+    event: Event, kept_ids: dict[str, str], numbers: EventNumbers
+) -> tuple[Any, ...]:
     distinct: dict[Any, Any] = {}
     for argument in event.arguments:
         ref = argument.ref
         if ref is not None:
             ref = kept_ids.get(ref, ref)
-        key = duplicate_key(argument)
+        key = argument_key(argument, numbers)
         first = distinct.setdefault(key, replace(argument, ref=ref))
         if first.ref is None and ref is not None:
             first = distinct[key] = replace(first, ref=ref)
@@ -180,13 +196,7 @@ def repeated_annotations(
     """For each annotation of a layer, whether it is a duplicate of an earlier one. key_of: returns
     what duplicates have in common.
     """
-    seen: set[Hashable] = set()
-    repeats = []
-    for annotation in annotations:
-        key = key_of(annotation)
-        repeats.append(key in seen)
-        seen.add(key)
-    return repeats
+    return find_repeats(map(key_of, annotations))
 
 
 def _has_duplicate_event(document: Document) -> bool:
@@ -195,10 +205,16 @@ def _has_duplicate_event(document: Document) -> bool:
     """
     events = document.events or ()
     triggers = {(event.label, trigger_fragments(event)) for event in events}
-    if len(triggers) < len(events) and any(repeated_annotations(events)):
-        return True
-    return any(
-        len(event.arguments) > 1 and any(repeated_annotations(event.arguments)) for event in events
+    may_repeat = len(triggers) < len(events) and any(repeated_annotations(events))
+    if not may_repeat:
+        may_repeat = any(
+            len(event.arguments) > 1 and any(repeated_annotations(event.arguments))
+            for event in events
+        )
+    # Few documents come here: looking at the events that arguments name takes longer.
+    return may_repeat and (
+        any(find_repeats(duplicate_keys(document, "events")))
+        or next(_iter_duplicate_arguments(document), None) is not None
     )
 
 

@@ -434,7 +434,7 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
     with replace_file(path) as file:
         file.write(begin)
         written = 0
-        for document in drop_indistinguishable(documents, conversion):
+        for document in drop_indistinguishable(documents, conversion, names_events=True):
             if skip_failed(document, conversion):
                 count_unsupported(document, conversion, SUPPORTED_FIELDS)
                 if written:

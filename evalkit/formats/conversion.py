@@ -20,30 +20,52 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evalkit.data.document import Argument, Document, Event, Relation, span_fragments
+from evalkit.data.document import Argument, Document, Event, Relation, Span, span_fragments
+from evalkit.data.duplicate_comparison import EventNumbers, number_named_events
 from evalkit.errors import quoted_repr, warn_deprecated
 
 INDISTINGUISHABLE = "that equal another in what this format holds of them"
 
 
 def drop_indistinguishable(
-    documents: Iterable[Document], conversion: ConversionReport, *, trimmed: bool = False
+    documents: Iterable[Document],
+    conversion: ConversionReport,
+    *,
+    trimmed: bool = False,
+    names_events: bool = False,
 ) -> Iterator[Document]:
     """Yields the documents without entities, events and arguments that have the label (or role) and
     span of an earlier one and differ from it only in fields that the format does not have.
 
     Exact duplicates are kept, since predictions may have them. `trimmed`: the format drops white
-    space at the edges of annotations.
+    space at the edges of annotations. `names_events`: it has the `ref` of an argument that is the
+    trigger of another event.
     """
     for document in documents:
-        yield IndistinguishableFilter(document, conversion, trimmed=trimmed).document()
+        yield IndistinguishableFilter(
+            document, conversion, trimmed=trimmed, names_events=names_events
+        ).document()
 
 
 class IndistinguishableFilter:
     """Drops the indistinguishable annotations of one document."""
 
-    def __init__(self, document: Document, conversion: ConversionReport, *, trimmed: bool) -> None:
+    def __init__(
+        self,
+        document: Document,
+        conversion: ConversionReport,
+        *,
+        trimmed: bool,
+        names_events: bool = False,
+    ) -> None:
         self._document, self._conversion, self._trimmed = document, conversion, trimmed
+        # Of the events that arguments name, and the triggers of all events by id
+        self._numbers: EventNumbers = {}
+        self._triggers: dict[str | None, Span | None] = {}
+        if names_events:
+            self._triggers = {event.id: event.trigger for event in document.events or ()}
+            events = tuple(map(self._keep_named_events, document.events or ()))
+            self._numbers = number_named_events(events, self._key)
         # The id of the annotation that is kept, by the id of the dropped one
         self._kept_ids: dict[str, str | None] = {}
         self._relation_arguments: set[str] = set()
@@ -69,6 +91,23 @@ class IndistinguishableFilter:
         if self._document.relations and self._kept_ids:
             changed["relations"] = tuple(map(self._replace_arguments, self._document.relations))
         return replace(self._document, **changed) if changed else self._document
+
+    def _keep_named_events(self, event: Event) -> Event:
+        """Returns the event with `ref` only in arguments that name an event."""
+        arguments = []
+        for argument in event.arguments:
+            is_kept = self._names_event(argument)
+            arguments.append(argument if is_kept else replace(argument, ref=None))
+        return replace(event, arguments=tuple(arguments))
+
+    def _names_event(self, argument: Argument) -> bool:
+        """Whether an argument is the trigger of the event that it names. Ids that begin with ~ are
+        those of annotations without an id.
+        """
+        if argument.ref is None or argument.ref.startswith("~"):
+            return False
+        trigger = self._triggers.get(argument.ref)
+        return trigger is not None and span_fragments(trigger) == span_fragments(argument)
 
     def _replace_references(self, event: Event) -> Event:
         """Returns the event with references to dropped annotations replaced by kept ones."""
@@ -123,6 +162,8 @@ class IndistinguishableFilter:
                     arguments.add(self._key(argument))
             trigger = None if annotation.trigger is None else self._ranges(annotation.trigger)
             return annotation.label, trigger, frozenset(arguments)
+        if isinstance(annotation, Argument) and self._numbers and self._names_event(annotation):
+            return annotation.role, self._ranges(annotation), self._numbers[annotation.ref or ""]
         return getattr(annotation, "label", None) or annotation.role, self._ranges(annotation)
 
     def _is_empty(self, span: Any) -> bool:

@@ -7,7 +7,7 @@ they have, and which of them overlap, are duplicates or have odd edges.
     rare                    fewer than 10 annotations, or all of them in one of several documents
     nested, crossing        see `span_overlaps`
     same span               another annotation with another label has exactly this span
-    duplicates              annotations that repeat an earlier one in full (`duplicate_key`)
+    duplicates              annotations that repeat an earlier one in full (`duplicate_keys`)
     ambiguous               a surface form that has two or more labels
 
 Entities and triggers are compared with those of the same document, arguments with those of the same
@@ -21,19 +21,24 @@ A new layer is a line in ANNOTATED_LAYERS.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 from evalkit.data.document import (
     ATTRIBUTION_PARTS,
     Document,
     argument_fragments,
-    duplicate_key,
-    duplicate_keys,
     iter_arguments,
     span_fragments,
+)
+from evalkit.data.duplicate_comparison import (
+    argument_key,
+    duplicate_keys,
+    find_repeats,
+    number_named_events,
 )
 from evalkit.data.schema import Schema
 from evalkit.results.length_stats import NO_LENGTHS, LengthStats, summarize_lengths
@@ -77,46 +82,41 @@ def _relation_items(document: Document) -> list[list[LabeledSpan]]:
     return list(groups.values())
 
 
-def _iter_duplicates(annotations: Iterable[Any]) -> Iterator[Any]:
-    """The annotations that are duplicates of an earlier one."""
-    known = set()
-    for annotation in annotations:
-        key = duplicate_key(annotation)
-        if key in known:
-            yield annotation
-        known.add(key)
+def _iter_duplicates(document: Document, layer: str) -> Iterator[Any]:
+    """The annotations of a layer that are duplicates of an earlier one."""
+    annotations = getattr(document, layer) or ()
+    return compress(annotations, find_repeats(duplicate_keys(document, layer)))
 
 
 def _duplicate_entities(document: Document) -> Iterator[str]:
-    for entity in _iter_duplicates(document.entities or ()):
+    for entity in _iter_duplicates(document, "entities"):
         yield entity.label
 
 
 def _duplicate_events(document: Document) -> Iterator[str]:
-    for event in _iter_duplicates(document.events or ()):
+    for event in _iter_duplicates(document, "events"):
         if event.trigger is not None:
             yield event.label
 
 
 def _duplicate_arguments(document: Document) -> Iterator[str]:
+    numbers = number_named_events(document.events or ())
     for event in document.events or ():
-        for argument in _iter_duplicates(event.arguments):
+        keys = [argument_key(argument, numbers) for argument in event.arguments]
+        for argument in compress(event.arguments, find_repeats(keys)):
             yield argument.role
 
 
 def _duplicate_parts(document: Document) -> Iterator[str]:
-    for attribution in _iter_duplicates(document.attributions or ()):
+    for attribution in _iter_duplicates(document, "attributions"):
         for part in ATTRIBUTION_PARTS:
             if getattr(attribution, part) is not None:
                 yield part
 
 
 def _duplicate_relations(document: Document) -> Iterator[str]:
-    known = set()
-    for relation, key in zip(document.relations or (), duplicate_keys(document, "relations")):
-        if key in known:
-            yield relation.label
-        known.add(key)
+    for relation in _iter_duplicates(document, "relations"):
+        yield relation.label
 
 
 @dataclass(frozen=True)

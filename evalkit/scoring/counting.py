@@ -16,6 +16,7 @@ import numpy as np
 
 from evalkit.data.batch import DocumentBatch, DocumentRef, EntityArrays, Vocabulary
 from evalkit.data.document import Document, Fragments
+from evalkit.data.duplicate_comparison import duplicate_keys, find_repeats
 from evalkit.data.duplicates import HAS_DUPLICATE, repeated_annotations
 from evalkit.data.surface_normalization import NORMALIZATIONS
 from evalkit.scoring.attribution_groups import join_groups
@@ -451,7 +452,10 @@ def _items_of_duplicates(layer: Layer, documents: Sequence[Document], items: Ite
             is_duplicate[rows] = ~first[rows]
         elif layer.owners is not None:
             annotations = getattr(documents[number], layer.document_layer) or ()
-            duplicates = repeated_annotations(annotations, layer.key_of_duplicates)
+            if layer.document_layer == "events":
+                duplicates = find_repeats(duplicate_keys(documents[number], "events"))
+            else:
+                duplicates = repeated_annotations(annotations, layer.key_of_duplicates)
             owners = list(layer.owners(documents[number]))
             # Items without offsets, which come last, are no duplicates.
             is_duplicate[rows[: len(owners)]] = [duplicates[index] for index in owners]
