@@ -181,15 +181,16 @@ MODEL_KINDS = {
         "the same, in an importable module",
     ),
 }
+# The kind of the model in a folder, by the first of these files that is there
 _KIND_BY_FILE = {"gliner_config.json": "gliner", "config.cfg": "spacy", "config.json": "hf"}
 # Kinds recognized by the form of the name, not by a word before the colon
 _WITHOUT_PREFIX = ("file", "module")
 
 
 def load_model(source: object, **model_args: Any) -> Model:
-    """Load a model from a name such as "spacy:en_core_web_sm", or wrap any object that can serve as
-    a model: a function from a text, an object with `.predict(documents)`, a spaCy or transformers
-    pipeline, a Corpus or a list of predicted documents.
+    """Load a model from a name such as "spacy:en_core_web_sm" or from its folder, or wrap any
+    object that can serve as a model: a function from a text, an object with `.predict(documents)`,
+    a spaCy or transformers pipeline, a Corpus or a list of predicted documents.
 
     `model_args` are the options of the kind of model. Raises UnknownNameError for an unknown kind
     or option, InputError for what cannot be a model, MissingDependencyError where an extra of
@@ -386,10 +387,7 @@ def _resolve_name(source: str) -> tuple[str | EntryPoint, object]:
         return "module", source
     for file, kind in _KIND_BY_FILE.items():
         if Path(source, file).is_file():
-            raise InputError(
-                f"unknown kind of model {quoted_repr(source)}: it is a folder with {file}; did you"
-                f" mean {kind}:{source}?"
-            )
+            return kind, source
     patterns = [kind.pattern for kind in MODEL_KINDS.values()]
     patterns += [f"{plugin.name}:NAME" for plugin in known_plugins]
     raise UnknownNameError("kind of model", prefix, patterns, within=source if rest else "")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import spacy
 from helpers.cli import run_evalkit as evalkit
 
 from evalkit import Corpus, Document, Entity, evaluate, load_corpus, predict
@@ -137,14 +138,28 @@ def test_a_limit_is_a_whole_number_above_0(limit):
         predict("rules", load_corpus(), limit=limit)
 
 
-def test_a_folder_of_a_model_without_its_kind_is_answered_with_the_kind(tmp_path):
+@pytest.mark.parametrize("file", ["config.json", "gliner_config.json"])
+def test_a_folder_of_a_model_is_loaded_as_the_kind_that_its_files_show(tmp_path, file):
+    kind = {"config.json": "hf", "gliner_config.json": "gliner"}[file]
     (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny/config.json").write_text("{}")
+    (tmp_path / "tiny" / file).write_text("{}")
 
-    run = evalkit("run", "-m", "tiny", cwd=tmp_path)
+    detected = evalkit("run", "-m", "tiny", cwd=tmp_path)
+    named = evalkit("run", "-m", f"{kind}:tiny", cwd=tmp_path)
 
-    assert run.returncode == 2
-    assert "did you mean hf:tiny?" in run.stderr
+    assert (detected.returncode, detected.stderr) == (named.returncode, named.stderr)
+    assert "unknown kind" not in named.stderr
+
+
+def test_the_folder_of_a_spacy_model_is_loaded_and_named_in_the_heading(tmp_path):
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Turkey"}])
+    pipeline.to_disk(tmp_path / "ruler")
+
+    run = evalkit("run", "-m", "ruler", "--boot", "0", cwd=tmp_path)
+
+    assert run.stdout.startswith("spacy:ruler on evalkit-news (1 document)")
+    assert run.stdout == evalkit("run", "-m", "spacy:ruler", "--boot", "0", cwd=tmp_path).stdout
 
 
 def test_an_unknown_argument_of_a_model_is_answered_with_the_known_ones():
