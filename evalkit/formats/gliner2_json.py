@@ -3,12 +3,14 @@
     {"id", "text", "entities": {label: [string]}}
     {"id", "text", "entities": {label: [{"text", "start", "end", "confidence"}]}}
     {"input": text, "output": {"entities": {label: [string]}}}
+    {label: [string]}
 
 The first two are what `extract` and `extract_entities` return, without or with spans and
-confidence, and with the `id` and `text` of the document added; the last is the training data.
-Offsets count code points, the end exclusive. (Source: fastino-ai/GLiNER2 2.1.0, README and
-`format_results`.) An entity without `start` and `end` is an unplaced item, or is searched in
-the text (`ground`).
+confidence, and with the `id` and `text` of the document added; the third is the training data. The
+last, as many language models answer, has no text and needs `texts`; only objects whose values are
+all lists of strings, or that are empty, are read so. Offsets count code points, the end exclusive.
+(Source: fastino-ai/GLiNER2 2.1.0, README and `format_results`.) An entity without `start` and `end`
+is an unplaced item, or is searched in the text (`ground`).
 
 **Reading options**: `ground`; `texts`: a corpus with the texts, for results without `text`, as the
 lists of `batch_extract_entities`: they are taken in the order of this corpus, or by `id`.
@@ -87,6 +89,8 @@ def _to_record(record: dict[str, Any], position: str, conversion: ConversionRepo
     if output is not None and not isinstance(output, dict):
         raise _RecordError("output: expected an object")
     results = record if output is None else output
+    if _is_plain(record):
+        return QuotedRecord(None, None, list(_iter_entities(record, position, conversion)))
     _count_unread(record, position, conversion)
     if output is not None:
         _count_unread(output, position, conversion)
@@ -99,6 +103,14 @@ def _to_record(record: dict[str, Any], position: str, conversion: ConversionRepo
     if results.get("entities") is not None:
         entities = list(_iter_entities(results["entities"], position, conversion))
     return QuotedRecord(None if id in (None, "") else str(id), text, entities)
+
+
+def _is_plain(record: dict[str, Any]) -> bool:
+    """Whether a record has lists of strings under labels and nothing else."""
+    return KEYS.isdisjoint(record) and all(
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+        for value in record.values()
+    )
 
 
 def _count_unread(record: dict[str, Any], position: str, conversion: ConversionReport) -> None:

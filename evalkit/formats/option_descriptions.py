@@ -95,6 +95,13 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "gliner2-json": {
         "texts": "Corpus with the texts and ids, for records that lack them.",
     },
+    "universal-ner": {
+        "texts": "Corpus with the documents and their ids.",
+    },
+    "instruct-uie": {
+        "annotation_source": "gold, or predicted: read Prediction.",
+        "texts": "Corpus with the documents and their ids.",
+    },
     "parquet": {
         "texts": "Corpus or folder with the texts of a table of spans.",
         "layout": "documents (a document in each row), or spans (an entity in each row).",

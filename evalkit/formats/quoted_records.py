@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import Attributes, Document
+from evalkit.data.document import Attributes, Document, Unplaced
 from evalkit.errors import LoadError, quoted_repr
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import ConversionReport
@@ -42,11 +42,15 @@ class QuotedEntity(msgspec.Struct):
 
 
 class QuotedRecord(msgspec.Struct):
-    """An unchecked document. `entities` is None if it was not annotated."""
+    """An unchecked document. `entities` is None if it was not annotated.
+
+    unplaced: what was predicted and is no entity, such as an answer of another form.
+    """
 
     id: str | None
     text: str | None
     entities: list[QuotedEntity] | None
+    unplaced: tuple[Unplaced, ...] = ()
 
 
 Records = Iterator[tuple[str, QuotedRecord | LoadError]]
@@ -75,10 +79,10 @@ def build_documents(
             yield position, LoadError([f"{position}: {problem}"])
             continue
         line = _to_line(record, position, conversion, is_grounded=is_grounded)
-        yield (
-            position,
-            jsonl.convert_line(line, position, grounded=conversion if is_grounded else None),
-        )
+        document = jsonl.convert_line(line, position, grounded=conversion if is_grounded else None)
+        if isinstance(document, Document) and document.meta and record.unplaced:
+            document.meta["grounding"]["unparsable"] = len(record.unplaced)
+        yield position, document
 
 
 class _TextCorpus:
@@ -128,12 +132,14 @@ def _to_line(
 ) -> Any:
     """The record as a decoded line of evalkit's own format."""
     if record.entities is None:
-        return jsonl.QuotedDocumentLine(id=record.id, text=record.text)
+        return jsonl.QuotedDocumentLine(id=record.id, text=record.text, unplaced=record.unplaced)
     entities = [
         _to_entity_line(entity, record, position, conversion, is_grounded=is_grounded)
         for entity in record.entities
     ]
-    return jsonl.QuotedDocumentLine(id=record.id, text=record.text, entities=tuple(entities))
+    return jsonl.QuotedDocumentLine(
+        id=record.id, text=record.text, entities=tuple(entities), unplaced=record.unplaced
+    )
 
 
 def _to_entity_line(

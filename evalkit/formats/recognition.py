@@ -71,6 +71,20 @@ def _has_output_entities(record: Record) -> bool:
     return "entities" in record["output"]
 
 
+def _has_named_entities(record: Record) -> bool:
+    return all(
+        isinstance(entity, dict) and {"name", "type"} <= entity.keys()
+        for entity in record["entities"]
+    )
+
+
+def _has_question(key: str) -> Callable[[Record], bool]:
+    """Returns a check that the first message under a key is a text, as UniversalNER's are."""
+    return lambda record: any(
+        str(turn.get("value", turn.get("content"))).startswith("Text:") for turn in record[key][:2]
+    )
+
+
 def _has_triples(key: str) -> Callable[[Record], bool]:
     """Returns a check that all items under a key are [start, end, label]."""
     return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
@@ -114,6 +128,10 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("spert", ("tokens", "entities"), _has_token_entities),
     ("gliner-json", ("tokenized_text",), _always),
     ("langextract", ("extractions",), _always),
+    ("universal-ner", ("conversations",), _has_question("conversations")),
+    ("universal-ner", ("messages",), _has_question("messages")),
+    ("instruct-uie", ("Task", "Instance"), _always),
+    ("instruct-uie", ("sentence", "entities"), _has_named_entities),
     ("gliner2-json", ("entities",), _has_label_lists),
     ("gliner2-json", ("input", "output"), _has_output_entities),
     ("labelstudio", ("data", "annotations"), _always),
@@ -235,7 +253,7 @@ def _has_value(record: Record, key: str) -> bool:
 def _passes(check: Callable[[Record], bool], record: Record) -> bool:
     try:
         return check(record)
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, AttributeError):
         return False
 
 

@@ -94,6 +94,10 @@ FORMATS = {
     ),
     "langextract": Format((), "langextract JSONL: extractions with or without offsets"),
     "gliner2-json": Format((), "GLiNER2's results and training data: strings under labels"),
+    "universal-ner": Format(
+        (), "UniversalNER conversations: a question and strings for each label"
+    ),
+    "instruct-uie": Format((), "InstructUIE data sets and predictions: person: Ada; place: Oslo"),
     "parquet": Format(
         (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
     ),

@@ -11,6 +11,7 @@ from evalkit.formats.loading import WITH_OWN_ENCODING
 from evalkit.formats.registry import FORMATS
 
 FOLDERS = ("directory", "brat")
+OF_STRINGS = ("universal-ner",)  # which are searched in the texts
 TEXT_FORMATS = [name for name in FORMATS if name not in WITH_OWN_ENCODING]
 CORPUS = Corpus([Document(f"d{n}", f"Zoé {n} ran", [Entity("É", 0, 3)], []) for n in range(3)])
 
@@ -24,7 +25,7 @@ def saved(tmp_path, name, encoding):
     for file in files:
         if file.name != "schema.json":  # of evalkit, which is UTF-8
             file.write_bytes(file.read_bytes().decode().encode(encoding))
-    return f"{name}:{path}"
+    return f"{name}:{path}?ground=true" if name in OF_STRINGS else f"{name}:{path}"
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "gb18030"])

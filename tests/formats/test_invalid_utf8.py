@@ -4,8 +4,25 @@ import pytest
 
 from evalkit import LoadError, load_corpus
 
-LINES = ("jsonl", "doccano", "prodigy", "dygie", "textee", "langextract", "spacy-json")
-LISTS = ("labelstudio", "spert", "gliner-json", "gliner2-json", "bigbio", "spacy-json")
+LINES = (
+    "jsonl",
+    "doccano",
+    "prodigy",
+    "dygie",
+    "textee",
+    "langextract",
+    "spacy-json",
+    "universal-ner",
+)
+LISTS = (
+    "labelstudio",
+    "spert",
+    "gliner-json",
+    "gliner2-json",
+    "bigbio",
+    "spacy-json",
+    "instruct-uie",
+)
 
 
 @pytest.mark.parametrize(

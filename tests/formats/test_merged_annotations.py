@@ -57,6 +57,7 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
         "gliner-json",
         "langextract",
         "gliner2-json",
+        "instruct-uie",
     ],
 )
 @pytest.mark.parametrize("first_id", ["T1", None])
@@ -93,6 +94,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "gliner-json",
         "langextract",
         "gliner2-json",
+        "instruct-uie",
         "brat",
         "conll",
         "conllu",

@@ -294,6 +294,25 @@ def test_records_without_entities_were_not_annotated(tmp_path):
     assert [document.entities for document in corpus] == [None, (), None]
 
 
+def test_objects_of_lists_of_strings_alone_are_read_with_the_texts_of_a_corpus(tmp_path):
+    texts = ["Ada met Bo.", "Cy left.", "Di left."]
+    Corpus([Document(f"d{n}", text) for n, text in enumerate(texts)]).save(tmp_path / "gold.jsonl")
+    records = [{"person": ["Ada", "Bo"], "place": []}, {}, {"person": "Di", "place": ["x"]}]
+    location = f"gliner2-json:{write_lines(tmp_path / 'a.jsonl', *records)}"
+
+    corpus = load(f"{location}?texts={tmp_path / 'gold.jsonl'}")
+
+    assert corpus.ids == ["d0", "d1", "d2"]
+    assert [document.entities for document in corpus] == [(), (), None]
+    assert [item.quote for item in corpus[0].unplaced] == ["Ada", "Bo"]
+    assert corpus.conversion.counts == {
+        "values of the key 'person'": 1,
+        "values of the key 'place'": 1,
+    }
+    with pytest.raises(LoadError, match=r"a.jsonl:1: no text; name the corpus"):
+        load(location)
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [

@@ -27,13 +27,15 @@ TRIMMED = "spans trimmed of white space or punctuation at their edges"
 WITHOUT_DUPLICATES = ("conll", "conllu", "docbin", "brat")
 # Tags and tokens have no white space at their edges
 OF_TOKENS = ("conll", "conllu", "docbin", "dygie", "textee", "spert", "gliner-json")
+# Formats of strings, which are searched in the texts
+OF_STRINGS = ("universal-ner",)
 
 
 def saved(corpus, tmp_path, name):
     """Where a corpus is saved in a format, with the name of the format."""
     path = tmp_path / ("c" if name in FOLDERS else f"c{(FORMATS[name].suffixes or ('.x',))[0]}")
     corpus.save(f"{name}:{path}")
-    return f"{name}:{path}"
+    return f"{name}:{path}?ground=true" if name in OF_STRINGS else f"{name}:{path}"
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in WITHOUT_DUPLICATES])
@@ -65,7 +67,8 @@ def test_spans_are_trimmed_and_counted(tmp_path, name):
     trimmed = load_corpus(location, trim=True)
 
     assert [text[e.start : e.end] for e in trimmed.documents[0].entities] == ["Ada"]
-    assert trimmed.conversion.repaired == {TRIMMED: 1}
+    others = as_it_is.conversion.repaired
+    assert trimmed.conversion.repaired == {**others, TRIMMED: 1}
 
 
 def test_a_brat_document_and_a_conll_document_with_an_error_are_skipped(tmp_path):
