@@ -49,7 +49,7 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Unplaced
-from evalkit.errors import LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_lists import iter_list_or_lines
 from evalkit.formats.json_records import convert_record
@@ -159,7 +159,8 @@ class _RecordReader:
             instance = UieInstance(record.sentence, record.id, record.entities)
         if is_predicted:
             if record.prediction is None:
-                raise _RecordError("no 'Prediction': gold is read with annotation_source=gold")
+                option = spell_option("annotation_source", "gold", of="format")
+                raise _RecordError(f"no 'Prediction': gold is read with {option}")
             entities: list[QuotedEntity] | None = list(self._iter_answer(record.prediction))
         else:
             if record.prediction is not None:

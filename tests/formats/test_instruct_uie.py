@@ -161,7 +161,7 @@ def test_answers_of_all_forms_are_read(answer, pairs):
         (
             prediction("0", "None", None),
             {"annotation_source": "predicted"},
-            "no 'Prediction': gold is read with annotation_source=gold",
+            "no 'Prediction': gold is read with annotation_source=\"gold\"",
         ),
         (
             prediction("0", "None", "", entities="[{'name': 'Ada'"),
