@@ -14,7 +14,8 @@ file they are left out and counted.
                   which is written only for the role
     attributions  E lines of type Attribution: the cue is the trigger, roles are Source, Content,
                   SourceName, with T lines of these types, and Parent, which points at an
-                  attribution; an A line `Label E1 assertion` is the label
+                  attribution; an A line `Label E1 assertion` is the label, else, with several
+                  types of attributions, the type
     relations     R lines between entities and events: `Works-for Arg1:T1 Arg2:T2`. Arg1 is the
                   head, Arg2 the tail; with other roles the first argument is the head, and the
                   attributes Arg1 and Arg2 have the roles
@@ -28,7 +29,10 @@ as annotated in all of them if the folder holds one, else in none.
   `layers=events,attributions`.
 - `roles`: numbered removes the numbers that brat adds to equal roles (Theme, Theme2), and counts
   numbers that are not consecutive; exact keeps roles as they are, such as ARG2.
-- `attribution`, `argument`: the types of attributions, and of T lines that serve as arguments only.
+- `attribution`, `argument`: the types of attributions, such as `attribution=Quote,Report`, and of T
+  lines that serve as arguments only.
+- `texts`: the folder with the .txt files, under the same names as the annotations, where these are
+  in a folder of their own. Texts without annotations are left out.
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
 units".
 
@@ -36,7 +40,7 @@ Repaired in reading: a tab at the end of a T line.
 Dropped in reading: equivalences (* lines), relations of other annotations than entities and events
 or of more than two, normalizations, notes, and everything else that has no field in a Document.
 
-**Writing options**: `attribution`, `argument` and `roles`, as for reading.
+**Writing options**: `attribution` (one type), `argument` and `roles`, as for reading.
 
 Ids in brat's form (T1, E1, R1) are kept; other ids are kept in notes. Dropped in writing: scores,
 zones, meta, unplaced items, failed documents, attributions without a cue, relations of annotations
@@ -55,7 +59,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +68,7 @@ import msgspec
 from evalkit.data.document import LAYERS, Document
 from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
-from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
+from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import list_inputs, read_input, write_files, write_folder
 from evalkit.files.inputs import transcode_bytes
 from evalkit.formats.brat_lines import BOM, BratParser, decode_text, lines_of, replace_line_ends
@@ -88,10 +92,11 @@ _BOUND = re.compile(r"T[^\t]*\t[^ \t]+ ([0-9]{1,15}) ([0-9]{1,15})\t(.*)", re.DO
 class BratFiles(NamedTuple):
     """The files of a document: its id, its text, and its annotations, if it has any.
 
-    further: the .a2 file beside an .a1 file.
+    stem: their path in the folder without the suffix. further: the .a2 file beside an .a1 file.
     """
 
     id: str
+    stem: str
     text: Path
     annotations: Path | None
     further: Path | None = None
@@ -105,6 +110,7 @@ def read(
     argument: str = BratTypes().argument,
     roles: str = "numbered",
     layers: str | Iterable[str] = (),
+    texts: str | Path | None = None,
     offset_unit: str = "code-points",
     first_offset: int | str = 0,
     end_offset: str = "exclusive",
@@ -116,10 +122,12 @@ def read(
 
     Raises InputError if the path has no brat files, UnknownNameError for an invalid option value.
     """
-    types = _check_types(attribution, argument, roles)
+    types = _check_types(attribution.split(","), argument, roles)
     convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     documents = _find_documents(path, conversion)
-    annotated = {"entities", *_parse_layers(layers), *_annotated_layers(documents, attribution)}
+    if texts is not None:
+        documents = list(_with_texts_from(_check_texts(texts), documents))
+    annotated = {"entities", *_parse_layers(layers), *_annotated_layers(documents, types)}
     for files in documents:
         position = str(files.annotations or files.text)
         try:
@@ -128,21 +136,38 @@ def read(
             yield position, error
 
 
-def _check_types(attribution: str, argument: str, roles: str) -> BratTypes:
-    for name, type_name in (("attribution", attribution), ("argument", argument)):
-        if not type_name or ":" in type_name or any(map(str.isspace, type_name)):
+def _check_types(attributions: Sequence[str], argument: str, roles: str) -> BratTypes:
+    given = [("attribution", name) for name in attributions]
+    for name, type_name in (*given, ("argument", argument)):
+        if not type_name or {":", ","} & set(type_name) or any(map(str.isspace, type_name)):
             raise InputError(
-                f"invalid {name} {quoted_repr(type_name)}: expected a type without spaces and"
-                " colons"
+                f"invalid {name} {quoted_repr(type_name)}: expected a type without spaces,"
+                " commas and colons"
             )
-    if attribution == argument:
+    if argument in attributions:
         raise InputError(
             f"invalid argument {quoted_repr(argument)}: expected a type other than that of"
             " attributions"
         )
     if roles not in ROLES:
         raise UnknownNameError("value", roles, ROLES, within="roles")
-    return BratTypes(attribution, argument, ROLES[roles])
+    return BratTypes(tuple(attributions), argument, ROLES[roles])
+
+
+def _check_texts(texts: str | Path) -> Path:
+    folder = Path(texts)
+    if not folder.is_dir():
+        raise InputError(
+            f"invalid texts {quoted_repr(str(texts))}: expected a folder of .txt files"
+        )
+    return folder
+
+
+def _with_texts_from(folder: Path, documents: Iterable[BratFiles]) -> Iterator[BratFiles]:
+    """Yields the documents with annotations, with their texts in another folder."""
+    for files in documents:
+        if files.annotations is not None:
+            yield files._replace(text=folder / f"{files.stem}.txt")
 
 
 def _parse_layers(layers: str | Iterable[str]) -> list[str]:
@@ -184,7 +209,7 @@ def _find_documents(path: Path, conversion: ConversionReport) -> list[BratFiles]
             annotations = [found[".ann"]]
         text = found.get(".txt") or annotations[0].with_suffix(".txt")
         first, further = (*annotations, None, None)[:2]
-        files.append(BratFiles(ids.get(stem, stem), text, first, further))
+        files.append(BratFiles(ids.get(stem, stem), stem, text, first, further))
     return files
 
 
@@ -208,23 +233,24 @@ def _ids(path: Path) -> dict[str, str]:
     return ids
 
 
-def _annotated_layers(documents: Iterable[BratFiles], attribution: str) -> set[str]:
+def _annotated_layers(documents: Iterable[BratFiles], terms: BratTypes) -> set[str]:
     """Returns the layers, events, attributions and relations, that at least one file has."""
     result: set[str] = set()
     for pair in documents:
         for file in (pair.annotations, pair.further):
             if len(result) < 3 and file is not None and file.is_file():
-                result |= _layers_of(read_input(file), attribution)
+                result |= _layers_of(read_input(file), terms)
     return result
 
 
-def _layers_of(data: bytes, attribution: str) -> set[str]:
+def _layers_of(data: bytes, terms: BratTypes) -> set[str]:
     """Returns the layers, events, attributions and relations, of an .ann file."""
     data = b"\n" + data.removeprefix(BOM)
     layers: set[str] = set()
     if b"\nE" in data:  # much faster than the regular expression, which most files do not need
         types = {event.rpartition(b":")[0] for event in _FRAME.findall(data)}
-        layers |= {"attributions" if name == attribution.encode() else "events" for name in types}
+        attributions = {name.encode() for name in terms.attributions}
+        layers |= {"attributions" if name in attributions else "events" for name in types}
     if b"\nR" in data:
         layers.add("relations")
     return layers
@@ -267,8 +293,9 @@ def _read_bytes(path: Path, before: str = "") -> bytes:
     except FileNotFoundError:
         raise LoadError(
             [
-                f"{before}no {path.name} in the same folder: expected the text that the offsets"
-                " refer to"
+                f"{before}no {path.name} in {path.parent}: expected the text that the offsets"
+                " refer to; if the texts are in another folder, name it with"
+                f" {spell_option('texts', 'DIR', of='format')}"
             ]
         ) from None
     except OSError as error:
@@ -326,7 +353,7 @@ def write(
 
     Raises InputError, before anything is written, for annotations that would be read as others.
     """
-    terms = _check_types(attribution, argument, roles)
+    terms = _check_types([attribution], argument, roles)
     successful = []
     for document in documents:
         if document.failure is None:
@@ -346,7 +373,7 @@ def write(
         lines = BratWriter(document, conversion, terms).text().encode()
         ann_contents.append(lines if _is_annotated(document) else None)
         if _is_annotated(document):
-            layers |= _layers_of(lines, attribution)
+            layers |= _layers_of(lines, terms)
     _count_layers(successful, layers, conversion)
     files: dict[str, bytes | None] = {}
     if schema is not None:

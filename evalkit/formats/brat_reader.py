@@ -37,13 +37,19 @@ RELATION_ROLES = ("Arg1", "Arg2")
 class BratTypes(NamedTuple):
     """The brat types with a special meaning.
 
-    `attribution`: type of the events that are attributions. `argument`: type of the T lines that
-    are arguments and not entities. `numbered`: whether brat numbered equal roles of an event.
+    `attributions`: types of the events that are attributions; where there are several, the type is
+    the label. `argument`: type of the T lines that are arguments and not entities. `numbered`:
+    whether brat numbered equal roles of an event.
     """
 
-    attribution: str = "Attribution"
+    attributions: tuple[str, ...] = ("Attribution",)
     argument: str = "Argument"
     numbered: bool = True
+
+    @property
+    def attribution(self) -> str:
+        """The type with which attributions are written."""
+        return self.attributions[0]
 
 
 def split_role_number(role: str) -> tuple[str, int]:
@@ -134,7 +140,7 @@ class BratDocument:
     def _argument(self, frame: BratEvent, role: str, target: str) -> Argument:
         start, end, fragments = _edges_and_fragments(self._bound(target).ranges)
         event = self._parser.frames.get(target)
-        is_event = event is not None and event.label != self._terms.attribution
+        is_event = event is not None and event.label not in self._terms.attributions
         if target in self._entity_ids or is_event:
             return Argument(role, start, end, fragments, self._name(target))
         if event is not None or target in self._triggers:
@@ -154,7 +160,9 @@ class BratDocument:
                 continue
             self._lines["attributions"].append(frame.line)
             attributes = dict(self._attributes.get(frame.id, {}))
-            label = attributes.pop(LABEL) if isinstance(attributes.get(LABEL), str) else None
+            label = frame.label if len(self._terms.attributions) > 1 else None
+            if isinstance(attributes.get(LABEL), str):
+                label = attributes.pop(LABEL)
             yield Attribution(
                 self._span(frame.trigger),
                 id=self._name(frame.id),
@@ -170,7 +178,7 @@ class BratDocument:
         parent = None
         for role, target in self._roles(frame):
             event = self._parser.frames.get(target)
-            is_attribution = event is not None and event.label == self._terms.attribution
+            is_attribution = event is not None and event.label in self._terms.attributions
             if role in PARTS and PARTS[role] not in parts:
                 parts[PARTS[role]] = self._span(target)
             elif role == PARENT and parent is None and is_attribution:
@@ -208,14 +216,14 @@ class BratDocument:
         """Whether a relation has two arguments, each of them an entity or an event."""
         for _, target in line.arguments:
             frame = self._parser.frames.get(target)
-            is_event = frame is not None and frame.label != self._terms.attribution
+            is_event = frame is not None and frame.label not in self._terms.attributions
             if not is_event and target not in self._entity_ids:
                 return False
         return len(line.arguments) == 2
 
     def _frames(self, *, attributions: bool) -> Iterator[BratEvent]:
         for frame in self._parser.frames.values():
-            if (frame.label == self._terms.attribution) == attributions:
+            if (frame.label in self._terms.attributions) == attributions:
                 if self._parser.bounds[frame.trigger].label != frame.label:
                     self._parser.count_dropped(
                         "types of triggers that differ from those of their events", frame.line
@@ -275,7 +283,8 @@ class BratDocument:
         """
         parts: set[str] = set()
         for frame in self._parser.frames.values():
-            types = set(PARTS) if frame.label == self._terms.attribution else {self._terms.argument}
+            is_attribution = frame.label in self._terms.attributions
+            types = set(PARTS) if is_attribution else {self._terms.argument}
             for _, target in frame.arguments:
                 bound = self._parser.bounds.get(target)
                 if bound is not None and bound.label in types:

@@ -203,7 +203,7 @@ class BratWriter:
         return id
 
     def _event(self, id: str, event: Event, where: str) -> str:
-        if event.label == self._terms.attribution:
+        if event.label in self._terms.attributions:
             raise InputError(
                 f"{where}.label: {quoted_repr(event.label)} is the type of attributions; choose"
                 f" another type for them with {spell_option('attribution', 'NAME', of='format')}"

@@ -45,9 +45,9 @@ of INCEpTION's basic template. These are kept: contiguous entities with the attr
 event types, triggers, arguments with their roles, labels and arguments of relations, document ids,
 texts and languages. Annotations are read back in the order of the text, documents in the order of
 their file names. Everything else is dropped and counted, and so are failed documents, and layers of
-relations that are empty or were annotated in some documents only. A document whose
-entities were not annotated is an error, since it would be read as one without entities. In XMI, so
-is a text with characters that XML does not allow.
+relations that are empty or were annotated in some documents only. Documents whose entities were not
+annotated are left out and counted, since they would be read as documents without entities; it is an
+error if all are. In XMI, so is a text with characters that XML does not allow.
 """
 
 from __future__ import annotations
@@ -95,9 +95,14 @@ from evalkit.formats.cas_file import (
     short_type_name,
     type_system_loader,
 )
-from evalkit.formats.cas_writer import skip_failed, to_bytes
-from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
+from evalkit.formats.cas_writer import to_bytes
+from evalkit.formats.conversion import (
+    ConversionReport,
+    drop_indistinguishable,
+    skip_unannotated,
+)
 from evalkit.formats.filenames import safe_names
+from evalkit.formats.json_records import skip_failed
 from evalkit.formats.registry import DocumentResults
 
 INITIAL = "_InitialView"
@@ -257,8 +262,13 @@ class CasReader:
             )
         entities = []
         for n, fs in enumerate(selected):
-            with _locate_error("entities", n):
-                entities.append(_entity(fs, feature, self._id_of_argument(fs, f"T{n + 1}")))
+            name = label_feature(fs.type, feature)
+            if self._is_labeled(fs, name):
+                with _locate_error("entities", n):
+                    id = self._id_of_argument(fs, f"T{n + 1}")
+                    attributes = _attributes(fs, name)
+                    label = label_of(fs, name)
+                    entities.append(Entity(label, fs.begin, fs.end, id=id, attributes=attributes))
         return tuple(entities)
 
     def _events(self, triggers: str | None) -> tuple[Event, ...] | None:
@@ -267,13 +277,25 @@ class CasReader:
             return None
         events = []
         for n, fs in enumerate(selected):
-            with _locate_error("events", n):
-                events.append(self._event(fs, self._id_of_argument(fs, f"E{n + 1}")))
+            name = label_feature(fs.type)
+            if self._is_labeled(fs, name):
+                with _locate_error("events", n):
+                    id = self._id_of_argument(fs, f"E{n + 1}")
+                    arguments = tuple(self._arguments(fs))
+                    events.append(
+                        Event(label_of(fs, name), Span(fs.begin, fs.end), arguments, id=id)
+                    )
         return tuple(events)
 
-    def _event(self, fs: Any, id: str | None) -> Event:
-        label = label_of(fs, label_feature(fs.type))
-        return Event(label, Span(fs.begin, fs.end), tuple(self._arguments(fs)), id=id)
+    def _is_labeled(self, fs: Any, feature: str | None) -> bool:
+        """Whether the feature with the label is set. INCEpTION lets annotators leave it unset; such
+        annotations are counted as dropped.
+        """
+        if label_of(fs, feature):
+            return True
+        what = f"annotations without a label (the feature {quoted_repr(feature)} is not set)"
+        self._conversion.add(what, self._file)
+        return False
 
     def _id_of_argument(self, fs: Any, new_id: str) -> str | None:
         """Returns an id for an annotation that is an argument of a relation; None for others."""
@@ -359,12 +381,6 @@ def _is_relation(kind: Any) -> bool:
     return {HEAD, TAIL} <= {feature.name for feature in kind.all_features}
 
 
-def _entity(fs: Any, feature: str | None, id: str | None) -> Entity:
-    label = label_feature(fs.type, feature)
-    attributes = _attributes(fs, label)
-    return Entity(label_of(fs, label), fs.begin, fs.end, id=id, attributes=attributes)
-
-
 def _attributes(fs: Any, label: str | None) -> Attributes | None:
     """Returns the strings, numbers and booleans of an annotation, except for its label."""
     attributes: Attributes = {}
@@ -395,8 +411,8 @@ def write(
         file_format = extension
     contents = {}  # by document id
     relation_layers: dict[str, tuple[Relation, ...] | None] = {}  # by document id
-    for document in drop_indistinguishable(documents, conversion):
-        if not skip_failed(document, conversion):
+    for document in drop_indistinguishable(skip_unannotated(documents, conversion), conversion):
+        if skip_failed(document, conversion):
             contents[document.id] = to_bytes(document, file_format, conversion)
             relation_layers[document.id] = document.relations
     _count_relation_layers(relation_layers, conversion)

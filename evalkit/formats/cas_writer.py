@@ -27,23 +27,6 @@ DISCONTINUOUS_TRIGGERS = "events with discontinuous triggers"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def skip_failed(document: Document, conversion: ConversionReport) -> bool:
-    """Whether a document is skipped because it failed.
-
-    Raises InputError for a document whose entities were not annotated.
-    """
-    where = f"document {quoted_repr(document.id)}"
-    if document.failure is not None:
-        conversion.skipped.add("documents that failed", where)
-        return True
-    if document.entities is None:
-        raise InputError(
-            f"{where}: its entities were not annotated, and a CAS without NamedEntity says that"
-            " there are none; set entities=[] if there are none"
-        )
-    return False
-
-
 def to_bytes(document: Document, file_format: str, conversion: ConversionReport) -> bytes:
     """Returns a document as the bytes of a file, and counts what is dropped.
 

@@ -67,8 +67,8 @@ equally long ones the first. IO and bare tags do not separate neighboring entiti
 which is counted. White space at the edges of an entity is dropped. With embed_text=true
 a file that is read back has the same ids and texts, and the kept entities in text order; without
 it, the text is restored only if it equals the rebuilt one. Failed documents are dropped and
-counted. A document whose entities were not annotated is refused, since O tags would mean that it
-has no entities.
+counted, and so are documents whose entities were not annotated, since O tags would mean that they
+have none; if no document was annotated, writing is refused.
 """
 
 from __future__ import annotations
@@ -268,8 +268,9 @@ def write(
     """Writes the tokens of the documents with their entities as tags.
 
     The module docstring describes the options. `align_with` is a corpus, documents, or the path of
-    a corpus. Raises UnknownNameError for an unknown value of an option, and InputError for a
-    document whose entities were not annotated or whose text differs in `align_with`.
+    a corpus. Documents whose entities were not annotated are counted as skipped. Raises
+    UnknownNameError for an unknown value of an option, and InputError for a document whose text
+    differs in `align_with`, or if no document was annotated.
     """
     if separator not in SEPARATORS:
         raise UnknownNameError("separator", separator, SEPARATORS)

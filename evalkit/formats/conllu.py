@@ -169,8 +169,9 @@ def write(
     """Writes the words of the documents with the tags of their entities in MISC.
 
     The module docstring describes the options. `align_with` is a corpus, documents, or the path of
-    a corpus. Raises UnknownNameError for an unknown value of an option, and InputError for a
-    document whose entities were not annotated or whose text differs in `align_with`.
+    a corpus. Documents whose entities were not annotated are counted as skipped. Raises
+    UnknownNameError for an unknown value of an option, and InputError for a document whose text
+    differs in `align_with`, or if no document was annotated.
     """
     if not misc_key.isprintable() or not misc_key or set(misc_key) & set("=|# ") or misc_key == "_":
         raise InputError(

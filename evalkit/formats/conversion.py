@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from evalkit.data.document import Argument, Document, Event, Relation, Span, span_fragments
 from evalkit.data.duplicate_comparison import EventNumbers, number_named_events
-from evalkit.errors import quoted_repr, warn_deprecated
+from evalkit.errors import InputError, quoted_repr, warn_deprecated
 
 INDISTINGUISHABLE = "that equal another in what this format holds of them"
 
@@ -186,6 +186,35 @@ def _without_id_and_score(annotation: Any) -> Any:
     """Returns an annotation without id and score, which are not compared."""
     names = [name for name in ("id", "score") if hasattr(annotation, name)]
     return replace(annotation, **dict.fromkeys(names))
+
+
+NOT_ANNOTATED = (
+    "entities were not annotated, but the file would mean that there are none; if there are none,"
+    " set entities=[]"
+)
+UNANNOTATED = "documents whose entities were not annotated"
+
+
+def skip_unannotated(
+    documents: Iterable[Document], conversion: ConversionReport
+) -> Iterator[Document]:
+    """Yields the documents whose entities were annotated, and those that failed.
+
+    The others are counted as skipped, for a format whose files would mean that they have no
+    entities. Raises InputError at the end if they are all there is.
+    """
+    first_skipped: str | None = None
+    has_annotated = False
+    for document in documents:
+        if document.entities is None and document.failure is None:
+            where = f"document {quoted_repr(document.id)}"
+            conversion.skipped.add(UNANNOTATED, where)
+            first_skipped = first_skipped or where
+            continue
+        has_annotated = has_annotated or document.failure is None
+        yield document
+    if first_skipped is not None and not has_annotated:
+        raise InputError(f"{first_skipped}: {NOT_ANNOTATED}")
 
 
 SKIPPED = "documents with errors"  # with the reading option on_error=skip

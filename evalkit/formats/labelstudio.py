@@ -30,9 +30,11 @@ it.
 
 The id is `document_id` in the data, else that of the task, else "doc-N". A region with several
 labels is an entity for each, of which the first has the id. A task without an annotation was not
-annotated (JSON-MIN leaves it out). The rest of the data is meta; in JSON-MIN these are all other
-keys. Dropped: annotations of others, cancelled ones, other results (choices), regions without a
-label, predictions, drafts, and how a task was made (times, project).
+annotated (JSON-MIN leaves it out); one whose annotations are all cancelled was skipped by the
+annotator, and is left out and counted. The rest of the data is meta; in JSON-MIN these are all
+other keys. Dropped: annotations of others, cancelled ones, other results (choices), regions without
+a label, predictions, drafts, and how a task was made (times, project). Refused: a task whose
+regions are all of another medium than text.
 
 **Relations**: the head is the region from_id and the tail to_id; with the direction "left" it is
 the other way round. The direction "bi" is read like "right", and kept as the attribute `direction`.

@@ -39,6 +39,7 @@ JSON_MIN_FIELDS = {
 LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
 # The label of relations without one: a project need not name labels of relations
 UNLABELED = "relation"
+SKIPPED_TASKS = "tasks that the annotator skipped"
 DIRECTIONS = ("right", "left", "bi")
 Result = list[dict[str, Any]]
 
@@ -80,9 +81,15 @@ class Answer(msgspec.Struct):
 
     result: Result = []
     was_cancelled: bool | None = False
+    skipped: bool | None = False  # before Label Studio 1.0
     completed_by: Any = None
     model_version: Any = None
     score: float | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the annotator skipped the task."""
+        return bool(self.was_cancelled or self.skipped)
 
     @property
     def who(self) -> set[str]:
@@ -104,6 +111,11 @@ class LabelStudioTask(msgspec.Struct):
     predictions: list[Answer] | None = None
     drafts: list[Any] | None = None
 
+    @property
+    def answers(self) -> list[Answer]:
+        """The annotations."""
+        return (self.annotations if self.completions is None else self.completions) or []
+
 
 @dataclass
 class TaskSelection:
@@ -120,10 +132,20 @@ class TaskSelection:
         selected = None
         for answer in answers:
             self.annotators_seen |= answer.who
-            is_wanted = self.annotator is None or self.annotator in answer.who
-            if selected is None and is_wanted:
+            if selected is None and self.is_wanted(answer):
                 selected = answer
         return selected
+
+    def is_wanted(self, answer: Answer) -> bool:
+        """Whether an answer is by the annotator that is read."""
+        return self.annotator is None or self.annotator in answer.who
+
+    def is_skipped(self, task: LabelStudioTask) -> bool:
+        """Whether the annotator skipped a task: all of his or her annotations are cancelled."""
+        if self.predictions:
+            return False
+        answers = [answer for answer in task.answers if self.is_wanted(answer)]
+        return bool(answers) and all(answer.is_cancelled for answer in answers)
 
 
 def drafts(path: Path, conversion: ConversionReport, selection: TaskSelection) -> Drafts:
@@ -184,20 +206,25 @@ class TaskReader:
     ) -> RawDocument | LoadError | None:
         """The document of a task, or a LoadError.
 
-        None for an item of JSON-MIN that is another annotation of an earlier task; `seen_ids` are
-        the ids of these tasks.
+        None for a task that was skipped, and for an item of JSON-MIN that is another annotation of
+        an earlier task; `seen_ids` are the ids of these tasks.
         """
         if "data" in raw:
             return self._read_task(raw, default_id)
         return self._read_json_min(raw, default_id, seen_ids)
 
-    def _read_task(self, raw: dict[str, Any], default_id: str) -> RawDocument | LoadError:
+    def _read_task(self, raw: dict[str, Any], default_id: str) -> RawDocument | LoadError | None:
         known = {
             key: value for key, value in raw.items() if key in LabelStudioTask.__struct_fields__
         }
         task = convert_record(known, LabelStudioTask, self._position, self._conversion)
         if isinstance(task, LoadError):
             return task
+        if self._selection.is_skipped(task):
+            for cancelled in task.answers:
+                self._selection.annotators_seen |= cancelled.who
+            self._conversion.skipped.add(SKIPPED_TASKS, self._position)
+            return None
         self._count_dropped(
             "records of how a task was made, such as times and the project", len(known) < len(raw)
         )
@@ -208,6 +235,8 @@ class TaskReader:
         spans = None
         relations = None
         if answer is not None:
+            if self._selection.text_field is None:
+                _refuse_other_media(answer.result, key)
             spans = list(self._regions(answer.result, path, _SurfaceDecoder(text)))
             ids = {span.id for span in spans if span.id is not None}
             relations = list(self._relations(answer.result, path, ids)) or None
@@ -220,9 +249,8 @@ class TaskReader:
         the others are counted as dropped.
         """
         name = "annotations" if task.completions is None else "completions"
-        annotations = getattr(task, name) or ()
-        candidates = [answer for answer in annotations if not answer.was_cancelled]
-        self._count_dropped("annotations that were cancelled", len(annotations) - len(candidates))
+        candidates = [answer for answer in task.answers if not answer.is_cancelled]
+        self._count_dropped("annotations that were cancelled", len(task.answers) - len(candidates))
         if not self._selection.predictions:
             self._count_dropped(
                 "predictions (?annotation_source=predictions reads them)",
@@ -375,6 +403,20 @@ class TaskReader:
     def _count_dropped(self, what: str, count: int) -> None:
         if count:
             self._conversion.add(what, self._position, int(count))
+
+
+def _refuse_other_media(result: Result, key: str) -> None:
+    """Raises InputError if there are regions, but all are of an image, a web page or another medium
+    than text. The only string of such a task is often the address of a file.
+    """
+    types = [str(item.get("type")) for item in result]
+    regions = [name for name in types if name.endswith("labels") or name.startswith("video")]
+    if regions and "labels" not in regions:
+        raise InputError(
+            f"data.{key}: no regions of a text: their type is {quoted_repr(regions[0])}, and only"
+            " regions of the type 'labels' are read, those of the control <Labels>; to read the"
+            f" text alone, name it with {spell_option('text_field', key, of='format')}"
+        )
 
 
 def _convert(item: dict[str, Any], kind: type[T], position: str) -> T:

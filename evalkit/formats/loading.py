@@ -17,6 +17,7 @@ from evalkit.data.edges import trim_document
 from evalkit.data.schema import Schema, load_schema, schema_errors
 from evalkit.errors import (
     DocumentError,
+    EvalkitError,
     InputError,
     LoadError,
     UnknownNameError,
@@ -37,7 +38,12 @@ from evalkit.formats.reading_options import (
     split_options,
 )
 from evalkit.formats.recognition import recognize
-from evalkit.formats.registry import CorpusLocation, is_table_file, starts_as_parquet
+from evalkit.formats.registry import (
+    CorpusLocation,
+    format_module,
+    is_table_file,
+    starts_as_parquet,
+)
 
 WITH_OWN_ENCODING = ("docbin", "parquet", "hf", "cas")
 TRIMMED = "spans trimmed of white space or punctuation at their edges"
@@ -101,6 +107,7 @@ def iter_documents(
         checker.keep(position, document)
         yield document
     yield from errors.refuse_all_skipped(checker.count)
+    yield from _advise(location, errors, checker.count)
 
 
 def _check_is_text(location: CorpusLocation) -> None:
@@ -170,12 +177,16 @@ class _ErrorPolicy:
 
     def __init__(self, conversion: ConversionReport, *, skips: bool) -> None:
         self._conversion = conversion
-        self._skips = skips
+        self.skips = skips
         self._first_error: LoadError | None = None
+        self.has_errors = False
+        self.has_advice = False
 
     def handle(self, position: str, errors: list[LoadError]) -> Iterator[LoadError]:
         """Yields the errors of a document, or counts it as skipped, with its first error."""
-        if not self._skips:
+        self.has_errors = True
+        self.has_advice = self.has_advice or any(error.advice for error in errors)
+        if not self.skips:
             yield from errors
             return
         self._first_error = self._first_error or errors[0]
@@ -265,7 +276,46 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
     hints = [f"{location.path}: {diagnosis}" for diagnosis in diagnoses]
     if not hints:
         return error
-    return LoadError([*hints, *error.errors], more=error.omitted, advice=error.advice)
+    advice = [line for line in error.advice if line != _advise_skipping()]
+    return LoadError([*hints, *error.errors], more=error.omitted, advice=advice)
+
+
+def _advise(location: CorpusLocation, errors: _ErrorPolicy, kept: int) -> Iterator[LoadError]:
+    """Yields advice, without a further error, on a file with errors: the format of its content if
+    no document could be read, else how to leave out documents whose offsets are wrong.
+    """
+    advice = None
+    if errors.has_errors and not kept:
+        advice = _advise_format(location)
+    elif errors.has_errors and not errors.has_advice and not errors.skips:
+        advice = _advise_skipping() if _has_offset_options(location) else None
+    if advice is not None:
+        yield LoadError([], advice=[advice])
+
+
+def _advise_format(location: CorpusLocation) -> str | None:
+    """The format that reads a file; None if none is known, or it is that of the location."""
+    recognized = recognize(location.path) if location.path.is_file() else None
+    if recognized is None or recognized[0] in ("", location.format_name):
+        return None
+    name = recognized[0]
+    try:
+        module = format_module(location.path, name)
+        _, first = next(iter(module.read(location.path, ConversionReport())), ("", None))
+    except EvalkitError:
+        return None
+    if not isinstance(first, Document):
+        return None
+    return f"its content is that of {name}: read it as {name}:{location.path}"
+
+
+def _has_offset_options(location: CorpusLocation) -> bool:
+    return not own_options(location.module.read).keys().isdisjoint(OFFSETS)
+
+
+def _advise_skipping() -> str:
+    option = spell_option("on_error", "skip", of="format")
+    return f"to leave out documents with errors, load with {option}"
 
 
 def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> None:

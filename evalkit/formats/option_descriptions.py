@@ -42,7 +42,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
     },
     "brat": {
-        "attribution": "Event type to read and write as attributions.",
+        "attribution": "Event type to read and write as attributions; several in reading: A,B.",
         "argument": "Type of text-bound annotations that serve as arguments only.",
         "roles": "numbered: Theme2 is Theme; exact: keep the numbers.",
         "layers": "Layers that were annotated although the folder has none: events,relations.",

@@ -49,14 +49,13 @@ from evalkit.formats import registry
 from evalkit.formats.arrow_columns import arrow_type
 from evalkit.formats.arrow_documents import DocumentColumns, has_document_rows, iter_documents
 from evalkit.formats.arrow_spans import SPAN_COLUMNS, read_span_table
-from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.conversion import ConversionReport, skip_unannotated
 from evalkit.formats.hf_tables import column_types, table_rows
 from evalkit.formats.hf_withheld import Texts, text_lookup
 from evalkit.formats.json_records import count_unsupported, skip_failed
 from evalkit.formats.parquet_stream import iter_batches, open_parquet
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.span_table import SpanTable, missing_texts
-from evalkit.formats.tool_exports import NOT_ANNOTATED
 
 LAYOUTS = ("documents", "spans")
 ROW_GROUP = 1000  # documents
@@ -157,8 +156,8 @@ def write(
 ) -> None:
     """Writes a file in a layout; see the module docstring.
 
-    Raises UnknownNameError for an unknown layout, and InputError for a document whose entities were
-    not annotated in a table of spans.
+    In a table of spans, documents whose entities were not annotated are counted as skipped. Raises
+    UnknownNameError for an unknown layout, and InputError if all of them are.
     """
     if layout not in LAYOUTS:
         raise UnknownNameError("layout", layout, LAYOUTS)
@@ -170,6 +169,8 @@ def write(
         fields = [(name, arrow_type(kind)) for name, (kind, _) in SPAN_COLUMNS.items()]
         options = {"use_dictionary": list(REPEATED), "dictionary_pagesize_limit": MAX_DICTIONARY}
     schema = pa.schema(fields)
+    if layout == "spans":
+        documents = skip_unannotated(documents, conversion)
     remaining = iter(documents)
     with (
         replace_file(path) as file,
@@ -191,8 +192,6 @@ def _span_rows(
     for document in documents:
         if not skip_failed(document, conversion):
             continue
-        if document.entities is None:
-            raise InputError(f"document {quoted_repr(document.id)}: {NOT_ANNOTATED}")
         count_unsupported(document, conversion, HELD_BY_SPANS)
         if document.events == ():
             where = f"document {quoted_repr(document.id)}, events"

@@ -113,15 +113,22 @@ def read(
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """Yields document text, start, end and surface form of tokens and of spans with a text,
-    unchecked.
+    unchecked. Those of tokens without a span show, too, how offsets were counted.
     """
-    return exported.cases(drafts(path, ConversionReport()))
+    return exported.cases(drafts(path, ConversionReport(), all_tokens=True))
 
 
-def drafts(path: Path, conversion: ConversionReport, annotator: str | None = None) -> Drafts:
+def drafts(
+    path: Path,
+    conversion: ConversionReport,
+    annotator: str | None = None,
+    *,
+    all_tokens: bool = False,
+) -> Drafts:
     """Yields the unchecked document of each accepted example, of one annotator if it is given.
 
-    Raises UnknownNameError for an annotator without examples.
+    all_tokens: whether all tokens are to be checked, or those of spans. Raises UnknownNameError for
+    an annotator without examples.
     """
     examples = _ExampleIds()
     seen: set[str] = set()
@@ -142,7 +149,7 @@ def drafts(path: Path, conversion: ConversionReport, annotator: str | None = Non
             conversion.skipped.add(f"examples answered {line['answer']}", position)
             continue
         id = examples.id_of(line, names, count)
-        draft = _draft(line, id, position, conversion)
+        draft = _draft(line, id, position, conversion, all_tokens=all_tokens)
         other = examples.find_other_annotator(id, names)
         if other and isinstance(draft, RawDocument):
             option = spell_option("annotator", other, of="format")
@@ -198,7 +205,12 @@ class _ExampleIds:
 
 
 def _draft(
-    line: dict[str, Any], id: str, position: str, conversion: ConversionReport
+    line: dict[str, Any],
+    id: str,
+    position: str,
+    conversion: ConversionReport,
+    *,
+    all_tokens: bool,
 ) -> RawDocument | LoadError:
     private_keys = [key for key in line if key.startswith("_")]
     public_fields = {key: value for key, value in line.items() if not key.startswith("_")}
@@ -225,12 +237,13 @@ def _draft(
         return LoadError([f"{position}: {error}"])
     is_annotated = example.spans is not None or example.answer is not None
     entities = spans if is_annotated else None
-    return RawDocument(id, example.text, entities, _tokens(example), example.meta)
+    tokens = _tokens(example, all_tokens=all_tokens)
+    return RawDocument(id, example.text, entities, tokens, example.meta)
 
 
-def _tokens(example: Example) -> list[RawSpan]:
-    """The tokens whose text must equal the text at their offsets: those of spans. Faults of others
-    change nothing.
+def _tokens(example: Example, *, all_tokens: bool) -> list[RawSpan]:
+    """The tokens whose text must equal the text at their offsets: those of spans, or all. Faults of
+    others change nothing.
     """
     used: set[int] = set()
     for span in example.spans or ():
@@ -238,10 +251,10 @@ def _tokens(example: Example) -> list[RawSpan]:
             used.update(range(span.token_start, span.token_end + 1))
     tokens = []
     for n, token in enumerate(example.tokens or ()):
-        overlaps = any(
-            token.start < span.end and span.start < token.end for span in example.spans or ()
-        )
-        if (n in used or overlaps) and token.tokenizer_id is None and token.text:
+        is_used = all_tokens or n in used
+        for span in example.spans or ():
+            is_used = is_used or (token.start < span.end and span.start < token.end)
+        if is_used and token.tokenizer_id is None and token.text:
             tokens.append(RawSpan(f"tokens[{n}]", token.start, token.end, text=token.text))
     return tokens
 

@@ -13,7 +13,7 @@ from evalkit.data.taggings import check_tagging
 from evalkit.data.text import Range
 from evalkit.errors import InputError, quoted_repr
 from evalkit.formats.conll_tags import spell_tags
-from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.conversion import ConversionReport, skip_unannotated
 from evalkit.formats.token_spans import LabelledSpan, TokenLayout, flat_entities
 
 
@@ -53,21 +53,17 @@ class DocumentTagger:
     def iter_tagged(
         self, documents: Iterable[Document], *, cut: str = ""
     ) -> Iterator[tuple[Document, list[list[TaggedToken]]]]:
-        """Yields each document with its sentences; failed documents are skipped and counted.
+        """Yields each document with its sentences. Failed documents, and those whose entities were
+        not annotated, are skipped and counted.
 
         cut: a string that is never one token, such as a document mark. Raises InputError for a
-        document whose entities were not annotated, or whose text differs in `align_with`.
+        document whose text differs in `align_with`, and at the end if no document was annotated.
         """
-        for document in documents:
+        for document in skip_unannotated(documents, self._conversion):
             where = f"document {quoted_repr(document.id)}"
             if document.failure is not None:
                 self._conversion.skipped.add("documents that failed", where)
                 continue
-            if document.entities is None:
-                raise InputError(
-                    f"{where}: entities were not annotated, but O tags would mean that there are"
-                    " none; if there are none, set entities=[]"
-                )
             _count_unsupported(document, self._conversion)
             yield document, self._tag(document, where, cut)
 

@@ -13,21 +13,15 @@ from evalkit.data.field_checks import validate_offsets
 from evalkit.errors import (
     MAX_REPORTED_ERRORS,
     DocumentError,
-    InputError,
     LoadError,
     past_end_problem,
     quoted_repr,
 )
-from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.conversion import ConversionReport, skip_unannotated
 from evalkit.formats.json_records import count_unsupported, skip_failed
 from evalkit.formats.jsonl import check_surface
 from evalkit.formats.offsets import OffsetConvention, Offsets, SurfaceCheck
 from evalkit.formats.registry import DocumentResults
-
-NOT_ANNOTATED = (
-    "entities were not annotated, but the file would mean that there are none; if there are none,"
-    " set entities=[]"
-)
 
 
 class RawSpan(msgspec.Struct):
@@ -183,13 +177,11 @@ def supported_documents(
     dropped; failed documents are left out.
 
     held: names of supported fields, as for `count_unsupported`. unannotated: whether the format can
-    represent documents whose entities were not annotated; if not, they raise InputError.
+    represent documents whose entities were not annotated; if not, they are counted as skipped.
     """
-    for document in documents:
+    for document in documents if unannotated else skip_unannotated(documents, conversion):
         if not skip_failed(document, conversion):
             continue
-        if document.entities is None and not unannotated:
-            raise InputError(f"document {quoted_repr(document.id)}: {NOT_ANNOTATED}")
         count_unsupported(document, conversion, held)
         if document.events == ():
             conversion.add(

@@ -306,7 +306,7 @@ def test_a_type_system_of_others_is_left_alone(tmp_path):
             Document("d", "Ada", (Entity("P\x01", 0, 1),)),
             r"label: '\\x01' at 1 cannot be written as XML",
         ),
-        (Document("d", "Ada"), "document 'd': its entities were not annotated"),
+        (Document("d", "Ada"), "document 'd': entities were not annotated"),
     ],
     ids=["nul", "noncharacter", "id", "label", "not annotated"],
 )
@@ -495,12 +495,18 @@ def test_a_type_without_features_is_the_label(put):
     )[0].entities == (Entity("Mark", 2, 5),)
 
 
-def test_an_entity_without_a_label_is_refused(put):
-    with pytest.raises(
-        LoadError,
-        match=r"a\.xmi: entities\[0\]\.label: invalid label None: expected a non-empty string",
-    ):
-        load_corpus(put('<ner:NamedEntity xmi:id="5" sofa="1" begin="3" end="6"/>', "5"))
+def test_annotations_whose_label_is_not_set_are_left_out_and_counted(put):
+    marks = (
+        '<ner:NamedEntity xmi:id="5" sofa="1" begin="3" end="6"/>'
+        '<ner:NamedEntity xmi:id="6" sofa="1" begin="3" end="6" value="PER"/>'
+        '<ner:NamedEntity xmi:id="7" sofa="1" begin="7" end="10" value=""/>'
+    )
+
+    corpus = load_corpus(put(marks, "5 6 7"))
+
+    assert [(e.label, e.start, e.end) for e in corpus[0].entities] == [("PER", 2, 5)]
+    name = "annotations without a label (the feature 'value' is not set)"
+    assert corpus.conversion.dropped == {name: 2}
 
 
 def test_events_of_a_projects_own_have_arguments_by_their_links(put):

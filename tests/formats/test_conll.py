@@ -703,15 +703,24 @@ def test_what_columns_cannot_hold_is_counted_by_name(written):
     }
 
 
-def test_a_document_whose_entities_were_not_annotated_is_refused_and_nothing_is_written(tmp_path):
+def test_documents_whose_entities_were_not_annotated_are_left_out_and_counted(tmp_path):
+    ada = marked("[Ada|PER]", id="d1")
+
+    losses = Corpus([ada, Document("d2", "Ada")]).save(tmp_path / "f.conll")
+
+    assert [document.text for document in load_corpus(tmp_path / "f.conll")] == ["Ada"]
+    assert losses.skipped == {"documents whose entities were not annotated": 1}
+
+
+def test_a_corpus_whose_entities_were_not_annotated_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(
         InputError,
         match=(
-            "^document 'd2': entities were not annotated, but O tags would mean that there are"
+            "^document 'd2': entities were not annotated, but the file would mean that there are"
             " none; if there are none, set entities=\\[\\]"
         ),
     ):
-        Corpus([marked("[Ada|PER]", id="d1"), Document("d2", "Ada")]).save(tmp_path / "f.conll")
+        Corpus([Document("d2", "Ada")]).save(tmp_path / "f.conll")
 
     assert list(tmp_path.iterdir()) == []
 

@@ -663,9 +663,12 @@ def test_a_task_is_a_document_and_its_first_annotation_is_read(read):
         ),
         Document("2", "Bo", None, meta={"source": "x"}),
         Document("d3", "Bo", []),
-        Document("doc-4", "Bo", None),
     ]
-    assert told(corpus) == {"annotations that were cancelled": 2, "annotations by others": 1}
+    assert corpus.conversion.dropped == {
+        "annotations that were cancelled": 1,
+        "annotations by others": 1,
+    }
+    assert corpus.conversion.skipped == {"tasks that the annotator skipped": 1}
 
 
 def test_what_is_no_entity_is_counted_by_name(read):
