@@ -7,7 +7,9 @@ by their offsets alone, on texts of replacement characters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from evalkit.corpus import (
     Corpus,
@@ -19,9 +21,11 @@ from evalkit.corpus import (
     to_corpus,
 )
 from evalkit.errors import InputError, spell_option
+from evalkit.files.encodings import open_files_as
 from evalkit.formats.arrow_objects import documents_of_results, is_arrow_table, read_table
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.registry import CorpusLocation, format_module, is_table_file
+from evalkit.formats.reading_options import split_options
+from evalkit.formats.registry import CorpusLocation, is_table_file
 from evalkit.formats.span_table import SpanTable
 from evalkit.scoring.metrics import Metric
 
@@ -74,7 +78,12 @@ def lacks_texts(location: CorpusLocation) -> bool:
     """Whether a location is a table of spans without texts."""
     if "texts" in location.options or not is_table_file(location):
         return False
-    return bool(format_module(location.path, "parquet").is_span_file(location.path))
+    with open_files_as(split_options(location.options).encoding):
+        return bool(location.module.is_span_file(location.path, **_own_options(location)))
+
+
+def _own_options(location: CorpusLocation) -> dict[str, Any]:
+    return split_options(location.options).own
 
 
 class _SpanSide:
@@ -92,15 +101,15 @@ class _SpanFile(_SpanSide):
     """A file with a table of spans without texts."""
 
     def __init__(self, location: CorpusLocation, *, predictions: bool) -> None:
-        table = format_module(location.path, "parquet").read_spans(
-            location.path, ConversionReport()
-        )
+        options = _own_options(location)
+        with open_files_as(split_options(location.options).encoding):
+            table = location.module.read_spans(location.path, ConversionReport(), **options)
         super().__init__(location.path.stem, table)
         self._location, self._predictions = location, predictions
 
     def corpus(self, texts: Mapping[str, str]) -> Corpus:
         options = {**self._location.options, "texts": texts}
-        location = CorpusLocation("parquet", self._location.path, options)
+        location = replace(self._location, options=options)
         return load_corpus(location, predictions=self._predictions)
 
 

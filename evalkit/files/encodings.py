@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from evalkit.errors import InputError, quoted_repr
@@ -32,15 +33,23 @@ def normalize_encoding(name: object) -> str:
         ) from None
 
 
+@contextmanager
+def open_files_as(encoding: str) -> Iterator[None]:
+    """Within the block, `open_input` decodes text files from an encoding."""
+    token = ENCODING.set(encoding)
+    try:
+        yield
+    finally:
+        ENCODING.reset(token)
+
+
 def read_as(encoding: str, items: Iterable[Item]) -> Iterator[Item]:
     """Yields the items of a reader, whose files are opened in the encoding while it runs."""
     iterator = iter(items)
     while True:
-        token = ENCODING.set(encoding)
-        try:
-            item = next(iterator)
-        except StopIteration:
-            return
-        finally:
-            ENCODING.reset(token)
+        with open_files_as(encoding):
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
         yield item

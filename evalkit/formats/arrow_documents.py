@@ -31,6 +31,7 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.hf_tables import column_types
 from evalkit.formats.hf_withheld import Texts
 from evalkit.formats.registry import DocumentResults
+from evalkit.formats.span_columns import has_offsets
 
 
 def has_document_rows(schema: pa.Schema) -> bool:
@@ -38,7 +39,8 @@ def has_document_rows(schema: pa.Schema) -> bool:
     offsets.
     """
     names = set(schema.names)
-    return bool(names & set(LAYERS)) or ("start" not in names and {"id", "text"} <= names)
+    has_texts = {"id", "text"} <= names and not has_offsets(schema.names)
+    return bool(names & set(LAYERS)) or has_texts
 
 
 class DocumentColumns:

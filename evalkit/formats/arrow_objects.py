@@ -16,6 +16,7 @@ from evalkit.errors import InputError, LoadError, to_one_line
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import collect_documents
 from evalkit.formats.registry import DocumentResults
+from evalkit.formats.span_columns import has_offsets
 from evalkit.formats.span_table import SpanTable
 
 
@@ -102,7 +103,7 @@ def _open_table(source: Any, name: str) -> tuple[Any, Iterator[Any]]:
             " numbers and lists"
         ) from None
     kept = [field.name for field in reader.schema if not field.name.startswith(INDEX_COLUMN)]
-    has_ids = "id" in kept or "text" not in kept or "start" in kept
+    has_ids = "id" in kept or "text" not in kept or has_offsets(kept)
     batches = _iter_batches(reader, name, kept, has_ids=has_ids)
     schema = pa.schema([reader.schema.field(column) for column in kept])
     if not has_ids:

@@ -87,6 +87,7 @@ from evalkit.formats.conll_division import ConllDocument
 from evalkit.formats.conll_documents import (
     DOC_TEXT_PREFIX,
     DOCSTART,
+    check_division_has_texts,
     detect_documents,
     parse_documents,
     quote_id,
@@ -193,12 +194,8 @@ def _choose_division(
         file.seek(0)
         return "file" if texts is not None and division == "sentence" else division
     division = parse_documents(documents)
-    if texts is not None and division not in ("docstart", "file"):
-        raise InputError(
-            f"{spell_option('documents', division, of='format')} and"
-            f" {spell_option('texts', of='format')} cannot be combined: the text of a document that"
-            " is a part of a file is its tokens, joined by spaces; leave out one of the two"
-        )
+    if texts is not None:
+        check_division_has_texts(division)
     return division
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from evalkit.errors import InputError, quoted_repr
+from evalkit.errors import InputError, quoted_repr, spell_option
 
 DOCSTART = "-DOCSTART-"
 DOC_TEXT_PREFIX = "# doc_text = "
@@ -82,6 +82,16 @@ def parse_documents(value: object) -> str:
             " number of sentences of a document, such as 10"
         )
     return "sentence" if int(text) == 1 else str(int(text))
+
+
+def check_division_has_texts(division: str) -> None:
+    """Raises InputError if the texts of documents under a value of `documents` cannot be given."""
+    if division not in ("docstart", "file"):
+        raise InputError(
+            f"{spell_option('documents', division, of='format')} and"
+            f" {spell_option('texts', of='format')} cannot be combined: the text of a document that"
+            " is a part of a file is its tokens, joined by spaces; leave out one of the two"
+        )
 
 
 def count_sentences_per_document(documents: str) -> int | None:

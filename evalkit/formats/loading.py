@@ -41,7 +41,7 @@ from evalkit.formats.recognition import recognize
 from evalkit.formats.registry import (
     CorpusLocation,
     format_module,
-    is_table_file,
+    is_parquet_file,
     starts_as_parquet,
 )
 
@@ -203,7 +203,7 @@ class _ErrorPolicy:
 
 def _refuse_parquet(location: CorpusLocation) -> None:
     """Raises InputError for a Parquet file that is to be read in another format."""
-    if starts_as_parquet(location.path) and not is_table_file(location):
+    if starts_as_parquet(location.path) and not is_parquet_file(location):
         raise InputError(
             f"{location.path}: a Parquet file: read it as parquet:{location.path}, or name it"
             " .parquet"
@@ -325,6 +325,8 @@ def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> No
     format = location.format_name
     recognized = recognize(location.path) if location.path.is_file() else None
     if recognized is None or recognized[0] == format:
+        return
+    if {format, recognized[0]} == {"conll", "tokens"}:  # a CoNLL file may have such a header
         return
     actual_format, record_keys = recognized
     evidence = f"its first line is that of {actual_format}"

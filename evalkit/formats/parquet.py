@@ -34,7 +34,7 @@ parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,23 +43,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.data.document import Document
-from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
-from evalkit.files import check_inside, replace_file
-from evalkit.formats import registry
+from evalkit.errors import InputError, UnknownNameError, spell_option
+from evalkit.files import replace_file
 from evalkit.formats.arrow_columns import arrow_type
 from evalkit.formats.arrow_documents import DocumentColumns, has_document_rows, iter_documents
-from evalkit.formats.arrow_spans import SPAN_COLUMNS, read_span_table
+from evalkit.formats.arrow_spans import read_span_table
 from evalkit.formats.conversion import ConversionReport, skip_unannotated
 from evalkit.formats.hf_tables import column_types, table_rows
 from evalkit.formats.hf_withheld import Texts, text_lookup
-from evalkit.formats.json_records import count_unsupported, skip_failed
 from evalkit.formats.parquet_stream import iter_batches, open_parquet
 from evalkit.formats.registry import DocumentResults
-from evalkit.formats.span_table import SpanTable, missing_texts
+from evalkit.formats.span_columns import SPAN_COLUMNS, find_span_columns
+from evalkit.formats.span_table import SpanTable
+from evalkit.formats.span_texts import iter_span_rows, iter_table_documents
 
 LAYOUTS = ("documents", "spans")
 ROW_GROUP = 1000  # documents
-HELD_BY_SPANS = ("entities", "entities.id", "entities.score", "entities.attributes")
 # Columns with few different values, which are written as indices into a dictionary
 REPEATED = ("document", "label", "document_text")
 MAX_DICTIONARY = 1 << 28  # bytes of the dictionary of a row group
@@ -83,15 +82,7 @@ def read(
             batches = iter_batches(file, path, list(columns.kinds))
             yield from iter_documents(batches, columns, conversion, lookup)
             return
-    table = read_spans(path, conversion)
-    if isinstance(texts, Mapping):
-        yield from table.documents(texts, "the other side")
-    elif texts is not None:
-        yield from table.documents(load_texts(texts, table), str(texts))
-    elif table.texts is None:
-        raise missing_texts(str(path))
-    else:
-        yield from table.documents(table.texts)
+    yield from iter_table_documents(read_spans(path, conversion), texts)
 
 
 def _find_lookup(
@@ -123,28 +114,9 @@ def is_span_file(path: Path) -> bool:
     """Whether a file has an entity in each row, and no texts."""
     with open_parquet(path) as file:
         schema = file.schema_arrow
-    has_texts = bool(set(schema.names) & set(SPAN_COLUMNS["document_text"][1]))
-    return not has_texts and not has_document_rows(schema)
-
-
-def load_texts(source: str | Path, table: SpanTable) -> dict[str, str]:
-    """Returns the text of each document, from a corpus, or from a folder with files ID.txt, of
-    which the documents of the table are read.
-    """
-    folder = Path(source)
-    if not folder.is_dir() or not any(folder.glob("*.txt")):
-        return {document.id: document.text for document in registry.iter_documents(source)}
-    texts = {}
-    for id in table.spans:
-        file = folder / f"{id}.txt"
-        if "/" not in id and file.is_file():
-            check_inside(folder, file)
-            try:
-                texts[id] = file.read_bytes().decode()
-            except UnicodeDecodeError as error:
-                problem = f"not UTF-8: {error.reason} at byte {error.start}"
-                raise InputError(f"{file}: {problem}") from None
-    return texts
+    if has_document_rows(schema):
+        return False
+    return "document_text" not in find_span_columns(schema.names, str(path))
 
 
 def write(
@@ -182,22 +154,5 @@ def write(
             if layout == "documents":
                 rows = table_rows(chunk)["documents"]
             else:
-                rows = _span_rows(chunk, conversion)
+                rows = iter_span_rows(chunk, conversion)
             writer.write_batch(pa.RecordBatch.from_pylist(list(rows), schema))
-
-
-def _span_rows(
-    documents: Iterable[Document], conversion: ConversionReport
-) -> Iterator[dict[str, Any]]:
-    for document in documents:
-        if not skip_failed(document, conversion):
-            continue
-        count_unsupported(document, conversion, HELD_BY_SPANS)
-        if document.events == ():
-            where = f"document {quoted_repr(document.id)}, events"
-            conversion.add("layers that were annotated and are empty", where)
-        texts = {"document": document.id, "document_text": document.text}
-        if not document.entities:
-            yield texts
-        for row in table_rows([document])["entities"]:
-            yield {**row, **texts}

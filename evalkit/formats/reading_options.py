@@ -30,12 +30,30 @@ DUPLICATES = ("error", "drop")
 ON_ERROR = ("raise", "skip")
 # The options of all formats, with their defaults
 SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise", "encoding": UTF8}
-OFFSET_FORMATS = ("jsonl", "brat", "prodigy", "doccano", "labelstudio", "bigbio", "pubtator")
+OFFSET_FORMATS = (
+    "jsonl",
+    "brat",
+    "prodigy",
+    "doccano",
+    "labelstudio",
+    "bigbio",
+    "pubtator",
+    "spans",
+)
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")
-# Options that are not in the signature: the folder of the texts, and the annotator, which is part
-# of the corpus name
-WITHOUT_EFFECT = ("texts", "annotator")
+# Options that are not in the signature: the folder of the texts, the annotator, which is part of
+# the corpus name, and the names under which a table has columns of one meaning
+WITHOUT_EFFECT = (
+    "texts",
+    "annotator",
+    "document_column",
+    "sentence_column",
+    "start_column",
+    "end_column",
+    "text_column",
+    "document_text_column",
+)
 # Options that can change a score on the side of gold only: predictions have the documents of gold
 GOLD_OPTIONS = ("documents",)
 # Values that are not in the signature, of options whose default depends on the file
@@ -67,8 +85,8 @@ OPTION_ALIASES = (
     OptionAlias("first", "first_offset", OFFSET_FORMATS),
     OptionAlias("form", "unicode_form", OFFSET_FORMATS),
     OptionAlias("form", "file_format", ("cas",)),
-    OptionAlias("token", "token_column", ("conll", "hf"), is_permanent=True),
-    OptionAlias("tag", "tag_column", ("conll", "hf"), is_permanent=True),
+    OptionAlias("token", "token_column", ("conll", "hf", "tokens"), is_permanent=True),
+    OptionAlias("tag", "tag_column", ("conll", "hf", "tokens"), is_permanent=True),
     OptionAlias("tokens", "token_column", ("hf",)),
     OptionAlias("tags", "tag_column", ("hf",)),
     OptionAlias("tokens", "tokenizer", ("conll",), values={"spaces": "whitespace"}),

@@ -1,6 +1,7 @@
 """Recognizes the format of a file by its first records or lines, and that of a folder by its files.
 
-SIGNS has the formats of JSON records, LINE_SIGNS those of text files. A path without a format name
+SIGNS has the formats of JSON records, LINE_SIGNS those of text files; tables are recognized by the
+columns in their header. A path without a format name
 is read in the format that its content has (see `registry.detect_format`), and error messages name
 it. Some formats that evalkit does not read are recognized, too.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,10 @@ import msgspec
 
 from evalkit.errors import InputError
 from evalkit.files import open_input
+from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.csv_tables import CsvTable
+from evalkit.formats.span_columns import find_span_columns
+from evalkit.formats.token_columns import find_token_columns
 
 HEAD = 1_000_000  # number of bytes at the start of a file that are searched for records
 WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this number of bytes
@@ -163,10 +170,16 @@ TAG = re.compile(rb"O|[BIESLUM]-\S+")
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
     """Returns the format of the first record of a JSON or JSONL file that is recognized, and the
-    keys by which it was; the format of a text file, without keys; None for any other file.
+    keys by which it was; the format of a table and two columns; the format of another text file,
+    without keys; None for any other file.
     """
-    by_line = [(format, ()) for format in _recognize_lines(_head(path))]
-    return next(_recognized_records(path), None) or next(iter(by_line), None)
+    head = _head(path)
+    by_line = [(format, ()) for format in _recognize_lines(head)]
+    return (
+        next(_recognized_records(path), None)
+        or next(iter(by_line), None)
+        or _recognize_table(path, head)
+    )
 
 
 def recognize_all(path: Path) -> tuple[str, ...]:
@@ -175,7 +188,11 @@ def recognize_all(path: Path) -> tuple[str, ...]:
     """
     try:
         formats = [format for format, _ in _recognized_records(path) if format]
-        return tuple(dict.fromkeys(formats)) or _recognize_lines(_head(path))
+        head = _head(path)
+        formats = formats or list(_recognize_lines(head))
+        if not formats and (table := _recognize_table(path, head)):
+            formats.append(table[0])
+        return tuple(dict.fromkeys(formats))
     except (InputError, OSError):  # which the reader of the file explains
         return ()
 
@@ -184,7 +201,7 @@ def recognized_by_content() -> frozenset[str]:
     """Returns the formats whose files or folders are recognized whatever their suffix."""
     folders = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
     by_record = {format for format, _, _ in SIGNS} - {"", "jsonl"}
-    by_line = {format for format, _ in LINE_SIGNS} | {"conll"}
+    by_line = {format for format, _ in LINE_SIGNS} | {"conll", "spans", "tokens"}
     return frozenset(by_record | by_line | folders | {"hf"})
 
 
@@ -211,6 +228,25 @@ def _recognize_lines(head: bytes) -> tuple[str, ...]:
     are_tags = len(tags) == len(rows) and all(map(TAG.fullmatch, tags))
     # A tag other than O is needed: a text has lines that end with a letter, too.
     return ("conll",) if are_tags and any(tag != b"O" for tag in tags) else ()
+
+
+def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | None:
+    """The format of a table of spans, or of tokens, by its header, and two of its columns.
+
+    Tokens and tags alone that are separated by tabs may be those of a CoNLL file.
+    """
+    try:
+        table = CsvTable(path, BytesIO(head), ConversionReport(), None, quotes=True)
+    except InputError:
+        return None
+    with suppress(InputError):
+        columns = find_span_columns(table.header, str(path))
+        return "spans", (columns["document"], columns["label"])
+    with suppress(InputError):
+        columns = find_token_columns(table.header, str(path))
+        if table.separator != "tab" or len(columns) > 2:
+            return "tokens", (columns["token"], columns["tag"])
+    return None
 
 
 def recognize_folder(path: Path) -> str | None:

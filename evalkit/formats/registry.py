@@ -98,6 +98,8 @@ FORMATS = {
         (), "UniversalNER conversations: a question and strings for each label"
     ),
     "instruct-uie": Format((), "InstructUIE data sets and predictions: person: Ada; place: Oslo"),
+    "spans": Format((), "tables of spans (CSV, TSV): document, start, end, label in each row"),
+    "tokens": Format((), "tables of tokens (CSV, TSV): sentence, token and BIO tag in each row"),
     "parquet": Format(
         (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
     ),
@@ -134,7 +136,7 @@ class CorpusLocation:
     format: str | None
     path: Path
     options: Mapping[str, Any] = field(default_factory=dict)
-    is_detected: bool = False
+    is_detected: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.options:
@@ -331,6 +333,14 @@ def is_streamable(location: CorpusLocation) -> bool:
 
 
 def is_table_file(location: CorpusLocation) -> bool:
+    """Whether a location is a file in the format parquet or spans."""
+    if not location.path.is_file():
+        return False
+    format = location.format_name or detect_format(location).format
+    return format in ("parquet", "spans")
+
+
+def is_parquet_file(location: CorpusLocation) -> bool:
     """Whether a location is a file in the format parquet."""
     if not location.path.is_file():
         return False

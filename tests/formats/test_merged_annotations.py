@@ -98,6 +98,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "brat",
         "conll",
         "conllu",
+        "tokens",
         "prodigy",
         "docbin",
         "pubtator",

@@ -284,6 +284,8 @@ OTHER_VALUES = {
     "repair": "conlleval",
     "token_column": "1",
     "tag_column": "2",
+    "label_column": "kind",
+    "quotes": "false",
     "separator": "tab",
     "comments": "true",
     "attribution": "Quote",
