@@ -44,7 +44,7 @@ def parse_mark(line: str, *, comments: bool) -> DocumentMark | None:
             return DocumentMark(_unquote(id_in_brackets))
         return DocumentMark("" if bare_id is None or bare_id in _NO_ID else bare_id)
     if match := _BEGIN_LINE.fullmatch(line):
-        id_parts = [part for part in match.groups() if part]
+        id_parts = [part for part in (_unquote(match[1] or ""), match[2]) if part]
         return DocumentMark("; ".join(id_parts))
     if comments and (match := _NEWDOC_COMMENT.fullmatch(line)):
         return DocumentMark(_unquote(match[1] or match[2] or ""), is_comment=True)

@@ -33,6 +33,14 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
         "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
     },
+    "conll2012": {
+        "token_column": "Column of the word, from 0; default: 3.",
+        "tag_column": "Column of the entities, from 0; default: 10.",
+        "documents": "What a document is: docstart, sentence, file or a number of sentences.",
+        "embed_text": "Whether to write the text in a comment line.",
+        "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
+        "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
+    },
     "conllu": {
         "misc_key": "Key of the tags in MISC; default: name, NE, NER or ner, whichever there is.",
         "documents": "What a document is: docstart, sentence, file or a number of sentences.",

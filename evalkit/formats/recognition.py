@@ -38,6 +38,10 @@ FOLDER_SUFFIXES = {
     ".xmi": ("cas", True),
     ".conll": ("conll", False),
     ".conllu": ("conllu", False),
+    ".gold_conll": ("conll2012", False),
+    ".v4_gold_conll": ("conll2012", False),
+    ".auto_conll": ("conll2012", False),
+    ".v4_auto_conll": ("conll2012", False),
     ".spacy": ("docbin", False),
 }
 Record = Mapping[str, Any]

@@ -69,6 +69,10 @@ FORMATS = {
     "conll": Format(
         (".conll", ".bio", ".iob", ".iob2"), "tokens and BIO tags in columns, as CoNLL-2003"
     ),
+    "conll2012": Format(
+        (".gold_conll", ".v4_gold_conll", ".auto_conll", ".v4_auto_conll"),
+        "CoNLL-2012 and OntoNotes: entities and coreference as brackets in columns",
+    ),
     "conllu": Format(
         (".conllu",),
         "CoNLL-U treebanks with the tags of entities in MISC",

@@ -1,14 +1,15 @@
-"""Divides documents into tokens with tags, for formats with a token on each line: conll, conllu.
+"""Divides documents into tokens with tags, for formats with a token on each line: conll, conllu and
+conll2012.
 
 The writing options `tagging`, `tokenizer`, `split_tokens` and `align_with` are those of conll.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from evalkit.data.document import LAYERS, Document
+from evalkit.data.document import LAYERS, Attributes, Document
 from evalkit.data.taggings import check_tagging
 from evalkit.data.text import Range
 from evalkit.errors import InputError, quoted_repr
@@ -37,8 +38,10 @@ class DocumentTagger:
         split_tokens: bool,
         align_with: Iterable[Document],
         reserved: str = "",
+        holds_attributes: Callable[[Attributes], bool] = lambda _: False,
     ) -> None:
-        """`reserved`: a character that no label can have in the format.
+        """`reserved`: characters that no label can have in the format. `holds_attributes`: whether
+        the format holds the attributes of an entity.
 
         Raises UnknownNameError for an unknown tagging.
         """
@@ -47,7 +50,8 @@ class DocumentTagger:
         self._tagging = tagging
         self._tokenizer = tokenizer
         self._split_tokens = split_tokens
-        self._reserved = reserved
+        self._reserved = set(reserved)
+        self._holds_attributes = holds_attributes
         self._align_with = {document.id: document for document in align_with}
 
     def iter_tagged(
@@ -64,7 +68,7 @@ class DocumentTagger:
             if document.failure is not None:
                 self._conversion.skipped.add("documents that failed", where)
                 continue
-            _count_unsupported(document, self._conversion)
+            self._count_unsupported(document, where)
             yield document, self._tag(document, where, cut)
 
     def _tag(self, document: Document, where: str, cut: str) -> list[list[TaggedToken]]:
@@ -105,13 +109,34 @@ class DocumentTagger:
         """The entities whose labels the format can hold; the others are counted as dropped."""
         kept: list[LabelledSpan] = []
         for entity in entities:
-            if self._reserved and self._reserved in entity[2]:
-                name = f"entities whose label holds {self._reserved!r}"
+            if self._reserved.intersection(entity[2]):
+                name = f"entities whose label holds one of {' '.join(sorted(self._reserved))}"
                 location = f"document {quoted_repr(document.id)}, {entity[0]} to {entity[1]}"
                 self._conversion.add(name, location)
             else:
                 kept.append(entity)
         return kept
+
+    def _count_unsupported(self, document: Document, where: str) -> None:
+        """Counts the annotations and fields of a document that the format cannot represent."""
+        add = self._conversion.add
+        for name in ("events", "attributions", "relations", "zones", "unplaced"):
+            items = getattr(document, name)
+            kind = "unplaced items" if name == "unplaced" else name
+            for index in range(len(items or ())):
+                add(kind, f"{where}, {name}[{index}]")
+            if items == () and name in LAYERS:
+                add(f"empty layers of {name}", where)
+        if document.meta is not None:
+            add("meta", where)
+        for index, entity in enumerate(document.entities or ()):
+            location = f"{where}, entities[{index}]"
+            if entity.id is not None:
+                add("ids of entities", location)
+            if entity.score is not None:
+                add("scores of entities", location)
+            if entity.attributes is not None and not self._holds_attributes(entity.attributes):
+                add("attributes of entities", location)
 
 
 def _find_cuts(text: str, cut: str) -> list[int]:
@@ -122,21 +147,3 @@ def _find_cuts(text: str, cut: str) -> list[int]:
         positions.append(start + 1)
         start = text.find(cut, start + len(cut))
     return positions
-
-
-def _count_unsupported(document: Document, conversion: ConversionReport) -> None:
-    """Counts the annotations and fields of a document that tags cannot represent."""
-    where = f"document {quoted_repr(document.id)}"
-    for name in ("events", "attributions", "relations", "zones", "unplaced"):
-        items = getattr(document, name)
-        kind = "unplaced items" if name == "unplaced" else name
-        for index in range(len(items or ())):
-            conversion.add(kind, f"{where}, {name}[{index}]")
-        if items == () and name in LAYERS:
-            conversion.add(f"empty layers of {name}", where)
-    if document.meta is not None:
-        conversion.add("meta", where)
-    for index, entity in enumerate(document.entities or ()):
-        for name in ("id", "score", "attributes"):
-            if getattr(entity, name) is not None:
-                conversion.add(f"{name.rstrip('s')}s of entities", f"{where}, entities[{index}]")

@@ -427,7 +427,7 @@ def test_what_misc_cannot_hold_is_counted(tmp_path):
     losses = Corpus([document]).save(tmp_path / "f.conllu")
 
     assert losses.dropped == {
-        "entities whose label holds '|'": 1,
+        "entities whose label holds one of |": 1,
         "events": 1,
         "ids of entities": 1,
         "scores of entities": 1,

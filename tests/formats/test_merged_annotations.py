@@ -97,6 +97,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "instruct-uie",
         "brat",
         "conll",
+        "conll2012",
         "conllu",
         "tokens",
         "prodigy",

@@ -24,9 +24,19 @@ FOLDERS = ("directory", "brat", "cas", "hf")
 SKIPPED = "documents with errors"
 TRIMMED = "spans trimmed of white space or punctuation at their edges"
 # Formats whose files cannot hold two equal entities, so that writing leaves one out
-WITHOUT_DUPLICATES = ("conll", "conllu", "tokens", "docbin", "brat")
+WITHOUT_DUPLICATES = ("conll", "conll2012", "conllu", "tokens", "docbin", "brat")
 # Tags and tokens have no white space at their edges
-OF_TOKENS = ("conll", "conllu", "tokens", "docbin", "dygie", "textee", "spert", "gliner-json")
+OF_TOKENS = (
+    "conll",
+    "conll2012",
+    "conllu",
+    "tokens",
+    "docbin",
+    "dygie",
+    "textee",
+    "spert",
+    "gliner-json",
+)
 # Formats of strings, which are searched in the texts
 OF_STRINGS = ("universal-ner",)
 
