@@ -63,6 +63,7 @@ from evalkit.formats.registry import (
     stream_module,
     validate_path,
 )
+from evalkit.formats.writing import find_writer
 
 if TYPE_CHECKING:
     from evalkit.results.corpus_stats import CorpusStats
@@ -227,8 +228,9 @@ class Corpus:
         refuse_unsupported(location.path)
         module = location.module
         conversion = ConversionReport()
-        write = check_options(location, module.write)
-        has_schema_parameter = "schema" in inspect.signature(module.write).parameters
+        writer = find_writer(location)
+        write = check_options(location, writer)
+        has_schema_parameter = "schema" in inspect.signature(writer).parameters
         corpus = self
         if module.__name__.rpartition(".")[2] not in HOLDING_FORMATS and any(map(is_lenient, self)):
             corpus = self.with_documents(drop_gold_marks(self, conversion))

@@ -26,7 +26,7 @@ from evalkit.files import replace_file, system_calls, write_atomically, write_fo
 from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.filenames import safe_names
 from evalkit.formats.front_matter import parse_yaml
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS
 from evalkit.hub.card_source import load_card_source
 from evalkit.hub.model_card import update_model_card
 from evalkit.hub.new_corpus import create_or_extend_corpus
@@ -51,7 +51,9 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 
 PARTS = 4  # of the writers, which are tested in as many processes
-ALSO_BY_CONVERT = {f"write:{name}" for name in FORMATS if name not in ("jsonl", "directory")}
+ALSO_BY_CONVERT = {
+    f"write:{name}" for name in WRITTEN_FORMATS if name not in ("jsonl", "directory")
+}
 
 
 def problems(kind, *names):
@@ -97,7 +99,7 @@ def test_every_output_of_a_command_is_in_the_table():
 
 
 def test_every_format_is_in_the_table():
-    there = {name for name, of in FORMATS.items() if not of.missing}
+    there = {name for name in WRITTEN_FORMATS if not FORMATS[name].missing}
 
     assert {
         name.partition(":")[2] for name in writers.writers() if name.startswith("convert:")

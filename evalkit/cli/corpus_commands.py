@@ -46,6 +46,7 @@ from evalkit.formats.loading import (
     with_offset_hints,
 )
 from evalkit.formats.registry import parse_location
+from evalkit.formats.writing import find_writer
 from evalkit.hub.new_corpus import create_or_extend_corpus, declares_labels, derive_schema
 from evalkit.results.corpus_examples import DEFAULT_EXAMPLES, ExampleOptions
 from evalkit.results.corpus_stats import CorpusStats
@@ -205,6 +206,7 @@ def convert(
     Options of formats: FORMAT:PATH?KEY=VALUE; see evalkit formats FORMAT.
     """
     out = parse_location(f"{write_as}:{target}" if write_as else target)
+    find_writer(out)
     source_location = resolve_location(f"{read_as}:{source}" if read_as else source)
     check_writable(out.path, str(source_location.path), option="OUT", folders=True)
     corpus = load_corpus(source_location, predictions=predictions)

@@ -34,7 +34,9 @@ def formats(
     rows = []
     for known, corpus_format in FORMATS.items():
         needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
-        rows.append((known, describe_recognition(known), corpus_format.description + needs))
+        read_only = "; only read" if corpus_format.read_only else ""
+        description = f"{corpus_format.description}{read_only}{needs}"
+        rows.append((known, describe_recognition(known), description))
     _print_columns(rows)
 
 
@@ -68,7 +70,10 @@ def _format_lines(name: str) -> Iterator[str]:
         yield f"needs {advise_extra(known.extra)}"
     yield f"Recognized by: {describe_recognition(name) or f'{name}: before the path'}"
     read_options = _keyword_defaults(module.read) | SHARED_OPTIONS
-    for title, options in (("reading", read_options), ("writing", _keyword_defaults(module.write))):
+    tables = {"reading": read_options}
+    if not known.read_only:
+        tables["writing"] = _keyword_defaults(module.write)
+    for title, options in tables.items():
         yield ""
         if not options:
             yield f"No options for {title}."
@@ -76,6 +81,9 @@ def _format_lines(name: str) -> Iterator[str]:
         yield f"Options for {title}:"
         for option, default in options.items():
             yield from _option_lines(option, default, describe_format_option(name, option))
+    if known.read_only:
+        yield ""
+        yield "This format is only read."
     location = f"{name}:{_example_path(name, known.suffixes)}"
     yield ""
     yield "Example:"

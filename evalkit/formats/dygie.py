@@ -47,7 +47,12 @@ from evalkit.data.text import Range
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats.conversion import INDISTINGUISHABLE, ConversionReport, drop_indistinguishable
-from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
+from evalkit.formats.json_records import (
+    convert_item,
+    count_unsupported,
+    iter_records,
+    skip_failed,
+)
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.token_spans import TokenIndex, check_token_offsets, join_tokens
 
@@ -247,13 +252,8 @@ def _argument_id(index: int) -> str:
 
 def _tuple(item: Any, kinds: tuple[Any, ...], where: str, expected: str) -> Any:
     """Returns an item as a tuple of the given types. Raises InputError for any other item."""
-    try:
-        return msgspec.convert(item, tuple[kinds])  # type: ignore[valid-type]
-    except msgspec.ValidationError:
-        scores = ", with two scores" if len(kinds) > 3 else ""
-        raise InputError(
-            f"{where}: invalid item {quoted_repr(item)}: expected {expected}{scores}"
-        ) from None
+    scores = ", with two scores" if len(kinds) > 3 else ""
+    return convert_item(item, tuple[kinds], where, f"{expected}{scores}")  # type: ignore[valid-type]
 
 
 def write(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import LAYERS, Document
-from evalkit.errors import LoadError, quoted_repr
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.formats import jsonl
 from evalkit.formats.conversion import ConversionReport
 
@@ -63,6 +63,16 @@ def convert_record(
     for path in _unread_keys(line, record, "", recursive=recursive):
         conversion.add(f"values of the key {quoted_repr(path)}", position)
     return record
+
+
+def convert_item(item: Any, kind: Any, where: str, expected: str) -> Any:
+    """A decoded item converted to a type, such as a tuple. Raises InputError for any other item."""
+    try:
+        return msgspec.convert(item, kind)
+    except msgspec.ValidationError:
+        raise InputError(
+            f"{where}: invalid item {quoted_repr(item)}: expected {expected}"
+        ) from None
 
 
 def _unread_keys(raw: Any, record: Any, path: str, *, recursive: bool) -> Iterator[str]:

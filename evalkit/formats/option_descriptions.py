@@ -134,6 +134,22 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
         "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",
     },
+    "maven": {
+        "text": "tokens: the tokens joined by spaces; given: the texts of the sentences.",
+    },
+    "rams": {
+        "texts": "File of RAMS with the sentences and triggers of predictions.",
+    },
+    "wikievents": {
+        "coref": "File with the coreference of the entities.",
+        "text": "given: the text of the document; tokens: the tokens joined by spaces.",
+    },
+    "casie": {
+        "texts": "Folder with the source files, for records without content.",
+    },
+    "docred": {
+        "texts": "File of DocRED with the entities of predicted relations.",
+    },
     "parquet": {
         "texts": "Corpus or folder with the texts of a table of spans.",
         "layout": "documents (a document in each row), or spans (an entity in each row).",

@@ -122,6 +122,33 @@ def is_pair(value: object) -> bool:
     )
 
 
+def _has_tokens(record: Record) -> bool:
+    """Whether `content` has sentences, as in MAVEN."""
+    return all("tokens" in sentence for sentence in record["content"])
+
+
+def _has_event_mentions(record: Record) -> bool:
+    """Whether each event has a list of mentions, as in MAVEN."""
+    return all("offset" in mention for event in record["events"] for mention in event["mention"])
+
+
+def _is_maven_ere(record: Record) -> bool:
+    """Whether tokens are listed by sentence, beside the texts of the sentences and events."""
+    is_nested = all(isinstance(tokens, list) for tokens in record["tokens"])
+    has_texts = all(isinstance(text, str) for text in record["sentences"])
+    return is_nested and has_texts and bool({"events", "event_mentions", "TIMEX"} & record.keys())
+
+
+def _has_token_offsets(record: Record) -> bool:
+    """Whether the first sentence is [[[token, start, end], …], text], as in WikiEvents."""
+    tokens, text = record["sentences"][0]
+    return isinstance(text, str) and all(len(token) == 3 for token in tokens)
+
+
+def _is_predicted_relation(record: Record) -> bool:
+    return {"h_idx", "t_idx"} <= record.keys()
+
+
 def _always(_record: Record) -> bool:
     return True
 
@@ -131,6 +158,17 @@ def _always(_record: Record) -> bool:
 SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("bigbio", ("passages",), _always),
     ("cas", ("%FEATURE_STRUCTURES",), _always),
+    ("maven", ("content", "events"), _has_tokens),
+    ("maven", ("content", "candidates"), _has_tokens),
+    ("maven", ("tokens", "sentences"), _is_maven_ere),
+    ("maven", ("document", "events"), _has_event_mentions),
+    ("rams", ("sentences", "evt_triggers"), _always),
+    ("rams", ("doc_key", "predictions"), _always),
+    ("wikievents", ("sentences", "entity_mentions"), _has_token_offsets),
+    ("wikievents", ("sentences", "event_mentions"), _has_token_offsets),
+    ("casie", ("cyberevent",), _always),
+    ("docred", ("sents", "vertexSet"), _always),
+    ("docred", ("title", "r"), _is_predicted_relation),
     ("textee", ("entity_mentions",), _always),
     ("textee", ("event_mentions",), _always),
     ("dygie", ("sentences", "ner"), _always),
@@ -293,7 +331,7 @@ def _has_value(record: Record, key: str) -> bool:
 def _passes(check: Callable[[Record], bool], record: Record) -> bool:
     try:
         return check(record)
-    except (TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError, ValueError, IndexError):
         return False
 
 

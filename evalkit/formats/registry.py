@@ -6,10 +6,10 @@ Each format is a module with the same functions:
                                                    or a LoadError
     write(documents, path, conversion, **options)  writes documents so that they can be read again
 
-What a format cannot represent is counted in `conversion`, by name and location. A format is chosen
-by its name before a colon ("conll:FILE"), else by the suffix of the path; a folder without a format
-name is a directory corpus. Options are written behind a question mark
-("conll:FILE?repair=begin&tagging=IOB1") or given as keywords.
+Formats that are only read have no `write`. What a format cannot represent is counted in
+`conversion`, by name and location. A format is chosen by its name before a colon ("conll:FILE"),
+else by the suffix of the path; a folder without a format name is a directory corpus. Options are
+written behind a question mark ("conll:FILE?repair=begin&tagging=IOB1") or given as keywords.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ class Format:
     """The entry of a format in the registry.
 
     `suffixes`: of its files ("/" for a folder). `extra`, `package`: of an optional dependency.
+    `read_only`: whether the format is not written.
     """
 
     suffixes: tuple[str, ...]
     description: str
     extra: str = ""
     package: str = ""
+    read_only: bool = False
 
     @property
     def missing(self) -> bool:
@@ -96,6 +98,11 @@ FORMATS = {
     "pubtator": Format(
         (".pubtator",), "PubTator: titles, abstracts, mentions with concept ids, and relations"
     ),
+    "maven": Format((), "MAVEN, MAVEN-ERE and MAVEN-Arg: events of documents", read_only=True),
+    "rams": Format((), "RAMS: an event and its arguments on each line", read_only=True),
+    "wikievents": Format((), "WikiEvents JSONL, with coreference of entities", read_only=True),
+    "casie": Format((), "CASIE JSON: events of cybersecurity", read_only=True),
+    "docred": Format((), "DocRED and Re-DocRED: relations of whole documents", read_only=True),
     "langextract": Format((), "langextract JSONL: extractions with or without offsets"),
     "gliner2-json": Format((), "GLiNER2's results and training data: strings under labels"),
     "universal-ner": Format(
@@ -115,6 +122,7 @@ FORMATS = {
 # Formats by suffix whose files are looked at: other formats have files with the same suffixes. None
 # is an unknown suffix.
 SUFFIXES_OF_SEVERAL_FORMATS = (None, "jsonl", "conll")
+WRITTEN_FORMATS = tuple(name for name, format in FORMATS.items() if not format.read_only)
 PARQUET_MAGIC = b"PAR1"
 # Files that are scored in batches, without loading them
 STREAMED_SUFFIXES = (*FORMATS["jsonl"].suffixes, *FORMATS["parquet"].suffixes)
@@ -127,6 +135,7 @@ FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
     "directory": (),
     "brat": (".ann", ".txt", ".a1", ".a2"),
     "cas": (".xmi", ".json"),
+    "casie": (".json",),
 }
 
 

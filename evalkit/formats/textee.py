@@ -43,6 +43,7 @@ from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.entity_refs import ARGUMENT, EntityReferences, is_generated_argument, public_id
 from evalkit.formats.json_records import count_unsupported, iter_records, skip_failed
 from evalkit.formats.registry import DocumentResults
+from evalkit.formats.sentence_tokens import is_same_surface
 from evalkit.formats.token_spans import TokenIndex, align_tokens, join_tokens
 
 SUPPORTED_FIELDS = {"entities", "entities.id", "events", "events.id", "arguments.ref"}
@@ -52,7 +53,7 @@ OptionalRef = str | None | msgspec.UnsetType
 
 
 class Mention(msgspec.Struct):
-    """An item of entity_mentions: an entity."""
+    """An item of entity_mentions: an entity. `sent_idx`, of WikiEvents, is not used."""
 
     id: str
     start: int
@@ -60,6 +61,7 @@ class Mention(msgspec.Struct):
     entity_type: str | None = None
     text: str | None = None
     mention_type: str | None = None
+    sent_idx: Any = None
 
 
 class TexteeTrigger(msgspec.Struct):
@@ -68,6 +70,7 @@ class TexteeTrigger(msgspec.Struct):
     start: int
     end: int
     text: str | None = None
+    sent_idx: Any = None
 
 
 class TextEEArgument(msgspec.Struct):
@@ -113,8 +116,23 @@ def read(
     for option, value, known in (("windows", windows, WINDOWS), ("text", text, TEXTS)):
         if value not in known:
             raise UnknownNameError("value", value, known, within=option)
+    records = iter_records(path, Window, conversion)
+    yield from read_windows(records, conversion, windows=windows, text=text)
+
+
+def read_windows(
+    records: Iterable[tuple[str, Window | LoadError]],
+    conversion: ConversionReport,
+    *,
+    windows: str,
+    text: str,
+) -> DocumentResults:
+    """Yields the position of the first window of each document with the document, or a LoadError.
+
+    windows, text: the reading options.
+    """
     waiting: list[WindowReader] = []
-    for position, record in iter_records(path, Window, conversion):
+    for position, record in records:
         window: WindowReader | LoadError
         if isinstance(record, LoadError):
             window = record
@@ -270,9 +288,7 @@ class WindowReader:
                 f" end <= {len(tokens)}, from 0, the end exclusive"
             )
         covered = tokens[annotation.start : annotation.end]
-        if annotation.text is not None and _without_white_space(
-            annotation.text
-        ) != _without_white_space("".join(covered)):
+        if annotation.text is not None and not is_same_surface(annotation.text, "".join(covered)):
             surface = quoted_repr(" ".join(covered))
             raise InputError(
                 f"{where}.text: {quoted_repr(annotation.text)} is not the text of tokens"
@@ -281,10 +297,6 @@ class WindowReader:
         start, _ = self.positions[annotation.start]
         _, end = self.positions[annotation.end - 1]
         return start + shift, end + shift
-
-
-def _without_white_space(text: str) -> str:
-    return "".join(text.split())
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:

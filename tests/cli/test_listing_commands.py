@@ -22,7 +22,8 @@ def keyword_only(function):
 
 def format_options(name):
     module = import_module(module_name(name))
-    return [*keyword_only(module.read), *keyword_only(module.write)]
+    written = [] if FORMATS[name].read_only else keyword_only(module.write)
+    return [*keyword_only(module.read), *written]
 
 
 def model_options(name):

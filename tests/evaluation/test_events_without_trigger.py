@@ -36,7 +36,7 @@ from evalkit import (
 from evalkit.data.schema import EventType, schema_errors
 from evalkit.errors import DocumentError
 from evalkit.evaluation.cascades import CASCADES
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import WRITTEN_FORMATS
 from evalkit.models.exec_answers import build_document
 
 METRICS = [f"{layer}/{scheme}" for layer in LAYERS for scheme in SCHEMES]
@@ -240,7 +240,7 @@ WRITTEN = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "hf"])
+@pytest.mark.parametrize("name", [name for name in WRITTEN_FORMATS if name != "hf"])
 def test_what_a_format_cannot_hold_is_counted(tmp_path, name):
     refers = Event("Report", Span(5, 12), (Argument("Content", 13, 21, ref="E1"),), id="E2")
     event = Event("Pledge", None, PLEDGE.arguments, id="E1")

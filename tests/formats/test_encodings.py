@@ -8,11 +8,11 @@ from helpers.cli import run_evalkit
 
 from evalkit import Corpus, Document, Entity, InputError, LoadError, Scores, load_corpus, score
 from evalkit.formats.loading import WITH_OWN_ENCODING
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS
 
 FOLDERS = ("directory", "brat")
 OF_STRINGS = ("universal-ner",)  # which are searched in the texts
-TEXT_FORMATS = [name for name in FORMATS if name not in WITH_OWN_ENCODING]
+TEXT_FORMATS = [name for name in WRITTEN_FORMATS if name not in WITH_OWN_ENCODING]
 CORPUS = Corpus([Document(f"d{n}", f"Zoé {n} ran", [Entity("É", 0, 3)], []) for n in range(3)])
 
 

@@ -7,7 +7,18 @@ import pytest
 
 from evalkit import InputError, LoadError, load_corpus
 
-READ_BY_LINES = ["jsonl", "doccano", "prodigy", "textee", "dygie", "bigbio", "langextract"]
+READ_BY_LINES = [
+    "jsonl",
+    "doccano",
+    "prodigy",
+    "textee",
+    "dygie",
+    "bigbio",
+    "langextract",
+    "maven",
+    "rams",
+    "wikievents",
+]
 
 
 def seconds(location):

@@ -32,6 +32,32 @@ RECORDS = {
     "spert": {"tokens": ["Ada"], "entities": [{"type": "PER", "start": 0, "end": 1}]},
     "gliner-json": {"tokenized_text": ["Ada"], "ner": [[0, 0, "PER"]]},
     "bigbio": {"document_id": "d", "passages": [{"text": ["Ada"]}]},
+    "maven": {"id": "d", "content": [{"sentence": "Ada ran.", "tokens": ["Ada"]}], "events": [{}]},
+    "maven test data": {"content": [{"tokens": ["Ada"]}], "candidates": [{"trigger_word": "Ada"}]},
+    "maven of MAVEN-ERE": {"tokens": [["Ada"]], "sentences": ["Ada"], "events": [], "TIMEX": []},
+    "maven test data of MAVEN-ERE": {
+        "tokens": [["Ada"]],
+        "sentences": ["Ada"],
+        "event_mentions": [{"id": "m1"}],
+    },
+    "maven of MAVEN-Arg": {
+        "document": "Ada ran.",
+        "events": [{"type": "Motion", "mention": [{"offset": [4, 7]}]}],
+    },
+    "rams": {"doc_key": "d", "sentences": [["Ada"]], "evt_triggers": [[0, 0, [["A", 1.0]]]]},
+    "rams predictions": {"doc_key": "d", "predictions": [[[0, 0], [0, 0, "agent", 1.0]]]},
+    "wikievents": {
+        "tokens": ["Ada"],
+        "sentences": [[[["Ada", 0, 3]], "Ada"]],
+        "entity_mentions": [{"id": "1"}],
+    },
+    "wikievents without entities": {
+        "sentences": [[[["Ada", 0, 3]], "Ada"]],
+        "event_mentions": [{"id": "1"}],
+    },
+    "casie": {"content": "Ada", "cyberevent": {"hopper": []}},
+    "docred": {"title": "Ada", "sents": [["Ada"]], "vertexSet": [[{"name": "Ada"}]]},
+    "docred predictions": {"title": "Ada", "h_idx": 0, "t_idx": 1, "r": "P1"},
     "spacy-json": ["Ada", {"entities": [[0, 3, "PER"]]}],
     "spacy-json of NER Annotator": {"annotations": [["Ada", {"entities": [[0, 3, "PER"]]}]]},
     "spacy-json of Presidio": {

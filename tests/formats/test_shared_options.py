@@ -18,7 +18,7 @@ from evalkit import (
     load_corpus,
     score,
 )
-from evalkit.formats.registry import FORMATS
+from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS
 
 FOLDERS = ("directory", "brat", "cas", "hf")
 SKIPPED = "documents with errors"
@@ -48,7 +48,9 @@ def saved(corpus, tmp_path, name):
     return f"{name}:{path}?ground=true" if name in OF_STRINGS else f"{name}:{path}"
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in WITHOUT_DUPLICATES])
+@pytest.mark.parametrize(
+    "name", [name for name in WRITTEN_FORMATS if name not in WITHOUT_DUPLICATES]
+)
 def test_a_document_with_an_error_is_skipped_and_counted(tmp_path, name):
     ada = Entity("PER", 0, 3)
     texts = ["Ada ran.", "Ada sat.", "Ada fled."]
@@ -66,7 +68,7 @@ def test_a_document_with_an_error_is_skipped_and_counted(tmp_path, name):
     assert len(load_corpus(location, on_error="skip", predictions=True)) == 3
 
 
-@pytest.mark.parametrize("name", [n for n in FORMATS if n not in (*OF_TOKENS, *OF_STRINGS)])
+@pytest.mark.parametrize("name", [n for n in WRITTEN_FORMATS if n not in (*OF_TOKENS, *OF_STRINGS)])
 def test_spans_are_trimmed_and_counted(tmp_path, name):
     text = "He saw Ada, there."
     corpus = Corpus([Document("d", text, [Entity("PER", 6, 12)], [])])

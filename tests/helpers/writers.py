@@ -36,7 +36,7 @@ from evalkit.evaluation.pr_curves import curves
 from evalkit.files import system_calls, write_folder
 from evalkit.files.folder_writing import COMMIT
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.registry import FORMATS, format_module
+from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS, format_module
 from evalkit.hub.card_source import REQUIRED_SECTIONS
 from evalkit.hub.model_card import update_model_card
 
@@ -171,7 +171,7 @@ def targets():
     """The file or folder of each format that is written."""
     return {
         name: FILES.get(name, name if name in FOLDERS else "c.json")
-        for name in FORMATS
+        for name in WRITTEN_FORMATS
         if not FORMATS[name].missing
     }
 
