@@ -5,9 +5,9 @@
 
 The first is a data set of IE INSTRUCTIONS; offsets count code points, the end exclusive. The second
 is a line of predict_eval_predictions.jsonl: `label` is gold and `Prediction` the output of the
-model, both as "person: Ada; location: Oslo". (Source: BeyonderXX/InstructUIE, its uie_dataset at
-01d3fa3, src/run_uie.py at 06235cd and src/evaluation/evaluator.py at 014bd64.) Each may be a list
-or have an object on each line.
+model, both as "person: Ada; location: Oslo". (Source: BeyonderXX/InstructUIE: uie_dataset at
+01d3fa3, run_uie at 06235cd, evaluator at 014bd64.) Each may be a list or have an object on each
+line.
 
 **Answers** have one of these forms; "None", "[]" and an empty answer mean that there are none:
 
