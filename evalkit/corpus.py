@@ -43,7 +43,7 @@ from evalkit.formats import directory
 from evalkit.formats.arrow_objects import ArrowTable, documents_of_table, is_arrow_table
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.gold_marks import HOLDING_FORMATS, drop_gold_marks
-from evalkit.formats.in_memory import EXPECTED, document_from_example
+from evalkit.formats.in_memory import EXPECTED, document_from_example, validate_documents
 from evalkit.formats.loading import (
     check_options,
     collect_documents,
@@ -96,7 +96,7 @@ class Corpus:
         self.schema = schema
         self.conversion = ConversionReport() if conversion is None else conversion
         self.read_options = dict(read_options or {})
-        self._documents = _validate_documents(documents)
+        self._documents = validate_documents(documents)
         self._index = {document.id: n for n, document in enumerate(self._documents)}
         if len(self._index) < len(self._documents):
             counts = Counter(document.id for document in self._documents)
@@ -174,7 +174,7 @@ class Corpus:
         >>> Corpus.from_examples([("Ann left", {"entities": [(0, 3, "PER")]})])[0].entities[0].label
         'PER'
         """
-        if is_arrow_table(examples):
+        if is_arrow_table(examples) and not isinstance(examples, Corpus):
             table_conversion = ConversionReport()
             rows = documents_of_table(examples, name, table_conversion)
             return cls(rows, name, schema, table_conversion)
@@ -273,6 +273,15 @@ class Corpus:
 
         return to_datasets(self)
 
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Returns the documents as a stream of Arrow record batches, the columns of which are those
+        of a Parquet file: `pl.DataFrame(corpus)`, `pa.table(corpus)`. Alternatives and optional
+        marks of entities are left out.
+        """
+        from evalkit.formats.arrow_writing import open_document_stream
+
+        return open_document_stream(self).__arrow_c_stream__(requested_schema)
+
 
 CorpusSource = Corpus | str | Path | Iterable[Example] | ArrowTable
 
@@ -310,24 +319,6 @@ class JsonlFile:
         if statistics.document_stats.has_duplicate_ids:
             refuse_invalid(self.path, predictions=True)
         return statistics
-
-
-def _validate_documents(documents: Iterable[Document]) -> list[Document]:
-    """Returns the documents as a list. Raises InputError for an item that is not a Document."""
-    if isinstance(documents, (str, bytes, Path, Document)) or not isinstance(documents, Iterable):
-        raise InputError(
-            f"invalid documents {quoted_repr(documents)}: expected a list of Document;"
-            " load_corpus(path) reads files"
-        )
-    validated = list(documents)
-    for number, document in enumerate(validated):
-        if not isinstance(document, Document):
-            raise InputError(
-                f"documents[{number}]: expected a Document, got {type(document).__name__}"
-                f' {quoted_repr(document)}; Corpus.from_examples reads (text, {{"entities":'
-                " [(start, end, label)]}) pairs"
-            )
-    return validated
 
 
 def to_corpus(source: CorpusSource, name: str = "corpus", *, predictions: bool = False) -> Corpus:

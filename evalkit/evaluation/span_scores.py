@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,9 +41,18 @@ from evalkit.evaluation.span_blocks import (
     map_labels,
     to_entity_arrays,
 )
+from evalkit.evaluation.span_tables import list_table_spans
+from evalkit.formats.arrow_objects import ArrowTable, is_data_frame
+from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import signature_field
 from evalkit.results.cascade_gains import CascadeGain
-from evalkit.results.metadata import CorpusInfo, LayerPresence, ResultMetadata, ScoredOptions
+from evalkit.results.metadata import (
+    ConversionCounts,
+    CorpusInfo,
+    LayerPresence,
+    ResultMetadata,
+    ScoredOptions,
+)
 from evalkit.results.result import Result
 from evalkit.results.scores import Scores
 from evalkit.scoring.cells import MetricCells, merge_cells
@@ -107,6 +116,12 @@ def score_tags(
     >>> score_tags([["B-PER", "I-PER", "O"]], [["B-PER", "O", "O"]])["entities/strict"].micro.f1
     0.0
     """
+    for tags in (gold_tags, predicted_tags):
+        if is_data_frame(tags):
+            raise InputError(
+                "expected a list of tags for each sentence, got a table: convert its column of tags"
+                " to a list; load_corpus reads tables of tokens"
+            )
     check_equal_length(gold_tags, predicted_tags, "sequences")
     reader = TagReader(tagging, repair)
     blocks: list[SpanBlock] = []
@@ -141,8 +156,8 @@ def score_tags(
 
 
 def score_spans(
-    gold: Sequence[Sequence[BareSpan]],
-    predicted: Sequence[Sequence[BareSpan]],
+    gold: Sequence[Sequence[BareSpan]] | ArrowTable,
+    predicted: Sequence[Sequence[BareSpan]] | ArrowTable,
     metrics: str | Iterable[str | Metric] = "entities/strict",
     *,
     labels: LabelsOption = None,
@@ -154,7 +169,9 @@ def score_spans(
     """Score lists of (start, end, label), one for each document, against those of gold.
 
     Ends are exclusive. A span may be a dict with start, end and label (or entity_group, as in
-    transformers); other keys are ignored.
+    transformers); other keys are ignored. Both sides may be data frames with a span in each row
+    (document, start, end, label), or a document; see the format parquet. Their documents are joined
+    by id, and those without rows on one side are counted.
 
     - `metrics`: those of entities.
     - `labels`: a list of labels to score.
@@ -169,6 +186,13 @@ def score_spans(
     >>> scores["entities/strict"].micro.precision
     0.5
     """
+    reports: dict[str, ConversionReport] = {}
+    if is_data_frame(gold) or is_data_frame(predicted):
+        gold, predicted, reports = list_table_spans(
+            cast("ArrowTable", gold), cast("ArrowTable", predicted)
+        )
+    gold = cast("Sequence[Sequence[BareSpan]]", gold)
+    predicted = cast("Sequence[Sequence[BareSpan]]", predicted)
     check_equal_length(gold, predicted, "lists of spans")
     mapping = resolve_label_mapping(labels, label_map, None)
     vocabulary = Vocabulary()
@@ -191,6 +215,7 @@ def score_spans(
         make_resampling(len(gold), "documents", boot, seed, level),
         {},
         {},
+        {side: report.to_json() for side, report in reports.items()},
     )
     return Scores.from_result(run.count(), run)
 
@@ -200,7 +225,7 @@ class SpanScoringRun:
     `ScoringSource`).
 
     set_aside: the number of repairs of each side. tag_options: tagging and repair; empty for bare
-    spans.
+    spans. conversion: what was read of each table.
     """
 
     has_documents, has_texts = True, False
@@ -214,6 +239,7 @@ class SpanScoringRun:
         resampling: Resampling,
         set_aside: Mapping[str, int],
         tag_options: Mapping[str, str],
+        conversion: ConversionCounts | None = None,
     ) -> None:
         """Raises InputError for a metric that tags, or bare spans, do not have."""
         self._blocks = blocks
@@ -222,6 +248,7 @@ class SpanScoringRun:
         self._resampling = resampling
         self._set_aside = set_aside
         self._tag_options = tag_options
+        self._conversion = conversion or {}
         for metric in metrics:
             self._validate_metric(metric)
         self._labels = map_labels(blocks, labels, mapping)
@@ -239,6 +266,7 @@ class SpanScoringRun:
             layers=LayerPresence(["entities"], ["entities"]),
             unmapped_labels=self._mapping.unmapped_labels(),
             unused_labels=self._mapping.unused_labels(["entities"]),
+            conversion=self._conversion,
         )
         return Result(self._count_metrics(with_muc=False), self._resampling, None, metadata)
 

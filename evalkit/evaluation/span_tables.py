@@ -20,13 +20,21 @@ from evalkit.corpus import (
     resolve_location,
     to_corpus,
 )
-from evalkit.errors import InputError, spell_option
+from evalkit.data.document import Entity
+from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
+from evalkit.evaluation.span_arrays import BareSpan
 from evalkit.files.encodings import open_files_as
-from evalkit.formats.arrow_objects import documents_of_results, is_arrow_table, read_table
+from evalkit.formats.arrow_objects import (
+    ArrowTable,
+    documents_of_results,
+    is_arrow_table,
+    is_data_frame,
+    read_table,
+)
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.reading_options import split_options
 from evalkit.formats.registry import CorpusLocation, is_table_file
-from evalkit.formats.span_table import SpanTable
+from evalkit.formats.span_table import WITHOUT_ROWS, SpanTable
 from evalkit.scoring.metrics import Metric
 
 Side = Corpus | JsonlFile
@@ -134,3 +142,57 @@ def _open_side(
 
 def _texts_of(side: Side) -> dict[str, str]:
     return {document.id: document.text for document in side}
+
+
+def list_table_spans(
+    gold: ArrowTable, predicted: ArrowTable
+) -> tuple[list[list[BareSpan]], list[list[BareSpan]], dict[str, ConversionReport]]:
+    """Returns the spans of each document of two tables, in the same order, and what was read.
+
+    A document without rows in one table has no spans there, and is counted. Raises InputError for a
+    side that is not a table, for discontinuous spans, and for tables without a common document.
+    """
+    sides: dict[str, dict[str, list[BareSpan]]] = {}
+    reports: dict[str, ConversionReport] = {}
+    for name, table in (("gold", gold), ("predicted", predicted)):
+        if not is_data_frame(table):
+            raise InputError(
+                f"{name}: expected a table of spans, as on the other side, got {quoted_repr(table)}"
+            )
+        reports[name] = ConversionReport()
+        sides[name] = _spans_by_document(table, name, reports[name])
+    if not sides["gold"].keys() & sides["predicted"].keys():
+        raise InputError(
+            "predicted and gold have no document in common: expected the same ids in their columns"
+            " of documents"
+        )
+    ids = dict.fromkeys((*sides["gold"], *sides["predicted"]))
+    for name, spans in sides.items():
+        for id in ids:
+            if id not in spans:
+                reports[name].repaired.add(WITHOUT_ROWS, f"document {quoted_repr(id)}")
+    gold_spans, predicted_spans = ([side.get(id, []) for id in ids] for side in sides.values())
+    return gold_spans, predicted_spans, reports
+
+
+def _spans_by_document(
+    table: ArrowTable, name: str, conversion: ConversionReport
+) -> dict[str, list[BareSpan]]:
+    results, spans = read_table(table, name, conversion)
+    by_document: dict[str, list[Entity]] = {}
+    if spans is not None:
+        if spans.errors:
+            raise LoadError(error for errors in spans.errors.values() for error in errors)
+        by_document = {id: [row.entity for row in rows] for id, rows in spans.spans.items()}
+    else:
+        documents = Corpus(documents_of_results(results or iter(())), name)
+        by_document = {document.id: list(document.entities or ()) for document in documents}
+    bare_spans: dict[str, list[BareSpan]] = {}
+    for id, entities in by_document.items():
+        if any(entity.fragments for entity in entities):
+            raise InputError(
+                f"{name}: document {quoted_repr(id)}: a discontinuous span, which is not (start,"
+                " end, label); use score(gold, predicted)"
+            )
+        bare_spans[id] = [(entity.start, entity.end, entity.label) for entity in entities]
+    return bare_spans

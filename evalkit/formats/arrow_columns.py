@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 EXPECTED = {"string": "strings", "int64": "whole numbers", "float64": "numbers"}
 JSON_COLUMNS = ("meta", "attributes")  # JSON in a string, or a struct
+ID_COLUMN = "id"  # a string, or a whole number
 _FRAGMENT_NAMES = ("start", "end")  # of the two items of a fragment that is given as a list
 
 
@@ -214,6 +215,8 @@ def _convert_strings(array: Any, name: str) -> Any:
         pa.types.is_struct(type) or pa.types.is_map(type)
     ):
         return pa.array([_encode_json(value) for value in array.to_pylist()], pa.large_string())
+    if name == ID_COLUMN and pa.types.is_integer(type):
+        return array.cast(pa.string())
     raise _wrong_type(array, EXPECTED["string"], name)
 
 

@@ -37,6 +37,14 @@ def is_arrow_table(source: object) -> bool:
     return hasattr(source, "__arrow_c_stream__") or _is_dataset(source)
 
 
+def is_data_frame(source: object) -> bool:
+    """Whether an object is a table, and not a single column of one, which has the Arrow interface,
+    too.
+    """
+    has_columns = hasattr(source, "columns") or hasattr(source, "column_names")
+    return is_arrow_table(source) and (has_columns or not hasattr(source, "__getitem__"))
+
+
 def _is_dataset(source: object) -> bool:
     return hasattr(source, "with_format") and hasattr(source, "column_names")
 

@@ -76,6 +76,7 @@ class ConllReader:
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
         self._valid_tags = {"O"}
         self._document_count = 0
+        self._error_count = 0  # of tags that are reported
 
     def documents(self, drafts: Iterable[ConllDocument]) -> DocumentResults:
         """Yields the position and the document of each draft, or a LoadError with its errors."""
@@ -93,11 +94,23 @@ class ConllReader:
             return
         for line, token, tag in zip(draft.lines, draft.tokens, draft.tags):
             if tag not in self._valid_tags and not self._is_tag(tag):
+                if not self._reports_error(draft):
+                    continue
                 problem = self._unknown_tag_error(line, tag)
                 if token.startswith("#") and self._advises_comments:
                     hint = COMMENTS_HINT.format(spell_option("comments", True, of="format"))
                     problem += f"; {hint}"
                 draft.add_error(problem)
+
+    def _reports_error(self, draft: ConllDocument) -> bool:
+        """Whether another error of a document is reported. Beyond those that are reported of a
+        file, the errors of a document are only counted after its first.
+        """
+        if draft.errors and self._error_count >= MAX_REPORTED_ERRORS:
+            draft.omitted += 1
+            return False
+        self._error_count += 1
+        return True
 
     def _is_tag(self, tag: str) -> bool:
         if parse_tag(tag, self._tagging) is not None:
@@ -126,6 +139,8 @@ class ConllReader:
                     del fitting[tagging]
             if any("-" in tag for tag in draft.tags):  # labels have no dash, as a rule
                 fitting.pop(BARE, None)
+            if not fitting:
+                break
         for tagging, others in SAME_SPANS.items():
             if tagging in fitting:
                 fitting = {name: tags for name, tags in fitting.items() if name not in others}
@@ -165,10 +180,8 @@ class ConllReader:
             if self._repair != "error":
                 location = f"{self._path}:{draft.lines[sentence.first + position]}"
                 self._conversion.repaired.add(f"invalid tags, repaired as {self._repair}", location)
-            elif len(draft.errors) < MAX_REPORTED_ERRORS:
+            elif self._reports_error(draft):
                 draft.add_error(self._invalid_tag_error(sentence, position))
-            else:
-                draft.omitted += 1
 
     def _invalid_tag_error(self, sentence: _Sentence, position: int) -> str:
         draft, first, end = sentence

@@ -8,6 +8,7 @@ end, label) triples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,24 @@ from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl import QuotedDocumentLine, document_of
 
 EXPECTED = 'a Document, a dict with "text", or (text, {"entities": [(start, end, label)]})'
+
+
+def validate_documents(documents: Iterable[Document]) -> list[Document]:
+    """Returns the documents as a list. Raises InputError for an item that is not a Document."""
+    if isinstance(documents, (str, bytes, Path, Document)) or not isinstance(documents, Iterable):
+        raise InputError(
+            f"invalid documents {quoted_repr(documents)}: expected a list of Document;"
+            " load_corpus(path) reads files"
+        )
+    validated = list(documents)
+    for number, document in enumerate(validated):
+        if not isinstance(document, Document):
+            raise InputError(
+                f"documents[{number}]: expected a Document, got {type(document).__name__}"
+                f' {quoted_repr(document)}; Corpus.from_examples reads (text, {{"entities":'
+                " [(start, end, label)]}) pairs"
+            )
+    return validated
 
 
 def document_from_example(example: Any, number: int, conversion: ConversionReport) -> Document:

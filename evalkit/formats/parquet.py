@@ -48,8 +48,9 @@ from evalkit.files import replace_file
 from evalkit.formats.arrow_columns import arrow_type
 from evalkit.formats.arrow_documents import DocumentColumns, has_document_rows, iter_documents
 from evalkit.formats.arrow_spans import read_span_table
+from evalkit.formats.arrow_writing import document_schema
 from evalkit.formats.conversion import ConversionReport, skip_unannotated
-from evalkit.formats.hf_tables import column_types, table_rows
+from evalkit.formats.hf_tables import table_rows
 from evalkit.formats.hf_withheld import Texts, text_lookup
 from evalkit.formats.parquet_stream import iter_batches, open_parquet
 from evalkit.formats.registry import DocumentResults
@@ -134,13 +135,11 @@ def write(
     if layout not in LAYOUTS:
         raise UnknownNameError("layout", layout, LAYOUTS)
     if layout == "documents":
-        kinds = column_types()["documents"]
-        fields = [(name, arrow_type(kind)) for name, kind in kinds.items()]
+        schema = document_schema()
         options: dict[str, Any] = {}
     else:
-        fields = [(name, arrow_type(kind)) for name, (kind, _) in SPAN_COLUMNS.items()]
+        schema = pa.schema([(name, arrow_type(kind)) for name, (kind, _) in SPAN_COLUMNS.items()])
         options = {"use_dictionary": list(REPEATED), "dictionary_pagesize_limit": MAX_DICTIONARY}
-    schema = pa.schema(fields)
     if layout == "spans":
         documents = skip_unannotated(documents, conversion)
     remaining = iter(documents)

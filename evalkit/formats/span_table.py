@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,7 +12,14 @@ from msgspec.structs import replace
 
 from evalkit.data.document import Document, Entity
 from evalkit.data.json_keys import reject_duplicate_keys
-from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr, spell_option
+from evalkit.errors import (
+    MAX_REPORTED_ERRORS,
+    DocumentError,
+    InputError,
+    LoadError,
+    quoted_repr,
+    spell_option,
+)
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl import check_surface
 from evalkit.formats.offsets import DOCUMENT_CONVENTION, OffsetConvention, Offsets
@@ -50,6 +58,8 @@ class SpanTable:
     convention: OffsetConvention = DOCUMENT_CONVENTION
 
     def __post_init__(self) -> None:
+        self._error_count = 0
+        self._omitted: Counter[str] = Counter()  # errors of each document that are only counted
         if "document_text" in self.names:
             self.texts = {}
 
@@ -58,8 +68,15 @@ class SpanTable:
         return f"{self.name}: {self.row_word} {row}" if self.row_word else f"{self.name}:{row}"
 
     def add_error(self, row: int, problem: str, document: str | None = None) -> None:
-        """Adds an error in a row."""
-        self.errors.setdefault(document or "", []).append(f"{self.locate(row)}: {problem}")
+        """Adds an error in a row. Beyond the errors that are reported, those of a document are only
+        counted after its first.
+        """
+        errors = self.errors.setdefault(document or "", [])
+        if errors and self._error_count >= MAX_REPORTED_ERRORS:
+            self._omitted[document or ""] += 1
+            return
+        errors.append(f"{self.locate(row)}: {problem}")
+        self._error_count += 1
 
     def add_invalid_row(self, row: int, problem: str, id: str | None, text: str | None) -> None:
         """Adds the error of a row whose values could not be read, apart from the id and the text
@@ -141,7 +158,7 @@ class SpanTable:
         the column of the table.
         """
         if "" in self.errors:
-            yield self.name, LoadError(self.errors[""])
+            yield self.name, LoadError(self.errors[""], more=self._omitted[""])
         for id in self.spans:
             if id not in texts:
                 position = self._position(id)
@@ -149,7 +166,7 @@ class SpanTable:
                 if not errors or source:
                     problem = f"no text in {source}" if source else "no document_text in any row"
                     errors.append(f"{position}: document {quoted_repr(id)}: {problem}")
-                yield position, LoadError(errors)
+                yield position, LoadError(errors, more=self._omitted[id])
         for id, text in texts.items():
             if id not in self.spans:
                 self.conversion.repaired.add(WITHOUT_ROWS, f"document {quoted_repr(id)}")
@@ -163,7 +180,7 @@ class SpanTable:
         except DocumentError as error:
             errors.append(self._document_error(id, rows, error))
         errors += self._surface_errors(id, text, rows)
-        return LoadError(errors) if errors else document
+        return LoadError(errors, more=self._omitted[id]) if errors else document
 
     def _converted_rows(self, id: str, text: str, errors: list[str]) -> Iterator[SpanRow]:
         """Yields the rows of a document with offsets in code points, and adds the errors of the
