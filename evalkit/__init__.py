@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from evalkit.data.schema import Schema
     from evalkit.errors import EvalkitError, InputError, LoadError
     from evalkit.evaluation.corpus_scores import compare, evaluate, score
+    from evalkit.evaluation.emulation import conventions as conventions
+    from evalkit.evaluation.emulation import emulate
     from evalkit.evaluation.error_fixes import fix_errors
     from evalkit.evaluation.error_fixes import repair as repair
     from evalkit.evaluation.span_scores import score_spans, score_tags
@@ -65,6 +67,7 @@ __all__ = [
     "Unplaced",
     "Zone",
     "compare",
+    "emulate",
     "evaluate",
     "fix_errors",
     "load_corpus",
@@ -93,6 +96,7 @@ __getattr__, __dir__ = import_lazily(
         "evalkit.data.schema": ("Schema",),
         "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
         "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
+        "evalkit.evaluation.emulation": ("conventions", "emulate"),
         "evalkit.evaluation.error_fixes": ("fix_errors", "repair"),
         "evalkit.evaluation.span_scores": ("score_spans", "score_tags"),
         "evalkit.inference.runner": ("predict",),

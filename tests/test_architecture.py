@@ -256,6 +256,7 @@ def test_the_public_names_are_these():
         "Unplaced",
         "Zone",
         "compare",
+        "emulate",
         "evaluate",
         "fix_errors",
         "load_corpus",

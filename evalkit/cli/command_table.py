@@ -87,6 +87,12 @@ COMMANDS = {
         "errors_command",
         "Analyze errors: kinds, what each costs in F1, and where they are.",
     ),
+    "emulate": _source(
+        EVALUATION,
+        "emulate_commands",
+        "emulate_command",
+        "Print what another scorer prints, and explain the difference.",
+    ),
     "validate": _source(
         CORPORA,
         "corpus_commands",
@@ -138,6 +144,10 @@ COMMANDS = {
 }
 
 
+# Other names of commands, which are not in the help
+COMMAND_ALIASES = {"as": "emulate"}
+
+
 def load_command(name: str) -> Any:
     """The command as typer runs it, with its options."""
     source = COMMANDS[name]
@@ -167,6 +177,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name of the command, the command and the other arguments."""
+        if args and args[0] in COMMAND_ALIASES:
+            args = [COMMAND_ALIASES[args[0]], *args[1:]]
         name, command, rest = super().resolve_command(ctx, args)
         return name, None if command is None else load_command(str(name)), rest
 

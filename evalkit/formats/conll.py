@@ -182,6 +182,29 @@ def _read_tags(
         )
 
 
+def iter_tagged(
+    path: Path,
+    *,
+    token_column: int | str = 0,
+    tag_column: int | str = -1,
+    documents: str | int | None = None,
+    separator: str = "any",
+    comments: bool | str = False,
+) -> Iterator[ConllDocument]:
+    """Yields the tokens and the tags of each document as they are in the file, valid or not, for
+    scorers that read tags. The options are those of `read`.
+    """
+    columns = ConllColumns(
+        _column("token_column", token_column),
+        _column("tag_column", tag_column),
+        separator,
+        comments=parse_bool("comments", comments),
+    )
+    with open_rereadable_input(path) as file:
+        division = _choose_division(file, documents, None, comments=columns.comments)
+        yield from ConllParser(path, ConversionReport(), columns, division).drafts(file)
+
+
 def _choose_division(
     file: BinaryIO, documents: str | int | None, texts: str | Path | None, *, comments: bool
 ) -> str:

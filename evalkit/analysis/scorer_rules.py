@@ -1,0 +1,330 @@
+"""The rules of other scorers, applied one by one to evalkit's items.
+
+A scorer is a list of rules for each of its measures. A rule changes what is counted or how: it is
+a function from a state to a state. The first state has evalkit's own items and count, the last one
+those of the scorer, and the numbers after each rule are the chain that explains the difference.
+
+    read    how items are formed from the input of the scorer
+    drop    which items are removed
+    equal   when a pair of items is equal
+    count   how often an item counts: one to one, sets, many to one
+    ratio   precision, recall and F1: what divides by zero, averages, rounding
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+RULE_KINDS = ("read", "drop", "equal", "count", "ratio")
+SIDES = ("gold", "predicted")
+
+
+class ScorerItem(NamedTuple):
+    """An item of a scorer.
+
+    document: its number. label: None if the scorer has no labels. key: what is compared beside the
+    label: a span, a string. source: the number of evalkit's item on the same side from which it
+    comes; None if there is none. start, end: in the text; None for an item that is not in the text.
+    text: its words.
+    """
+
+    document: int
+    label: str | None
+    key: Hashable
+    source: int | None
+    start: int | None = None
+    end: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class ScorerDocument:
+    """A document: its id, its text, and for scorers of tags its tokens.
+
+    tokens: the (start, end) of each token in the text. sequences: the number of the first token of
+    each sequence of tags. gold_tags, predicted_tags: a tag for each token, if the input has tags.
+    """
+
+    id: str
+    text: str
+    tokens: Sequence[tuple[int, int]] = ()
+    sequences: Sequence[int] = (0,)
+    gold_tags: Sequence[str] | None = None
+    predicted_tags: Sequence[str] | None = None
+
+    def tags(self, side: str) -> Sequence[str] | None:
+        """The tags of a side."""
+        return self.gold_tags if side == "gold" else self.predicted_tags
+
+
+class ItemCredits(NamedTuple):
+    """What is counted: the credit of each gold and each predicted item, and what divides their
+    sums; None for the number of items.
+    """
+
+    gold_credit: Sequence[float]
+    predicted_credit: Sequence[float]
+    gold_total: float | None = None
+    predicted_total: float | None = None
+
+    @property
+    def gold(self) -> float:
+        """The denominator of recall."""
+        return len(self.gold_credit) if self.gold_total is None else self.gold_total
+
+    @property
+    def predicted(self) -> float:
+        """The denominator of precision."""
+        return len(self.predicted_credit) if self.predicted_total is None else self.predicted_total
+
+
+class Ratios(NamedTuple):
+    """Precision, recall and F1; None where undefined."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class MeasureNumbers(NamedTuple):
+    """What is counted over all labels, and the ratios.
+
+    found: the credit of the gold items. correct: that of the predicted items.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    found: float
+    correct: float
+    gold: float
+    predicted: float
+
+
+@dataclass(frozen=True)
+class ScorerState:
+    """What is counted after some rules, and how.
+
+    match: returns the credits of evalkit's own pairing of two lists of items under a scheme of
+    entities, for rules that begin with it.
+    """
+
+    documents: Sequence[ScorerDocument]
+    gold: Sequence[ScorerItem]
+    predicted: Sequence[ScorerItem]
+    count: Callable[[ScorerState], ItemCredits]
+    ratio: Callable[[ItemCredits], Ratios]
+    match: Callable[[ScorerState, str], ItemCredits]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def items(self, side: str) -> Sequence[ScorerItem]:
+        """The items of a side."""
+        return self.gold if side == "gold" else self.predicted
+
+    def credits(self) -> ItemCredits:
+        """What is counted."""
+        return self.count(self)
+
+    def numbers(self) -> MeasureNumbers:
+        """The numbers over all labels."""
+        credits = self.credits()
+        return MeasureNumbers(
+            *self.ratio(credits),
+            sum(credits.gold_credit),
+            sum(credits.predicted_credit),
+            credits.gold,
+            credits.predicted,
+        )
+
+
+class ScorerRule(NamedTuple):
+    """A rule of a scorer. kind: one of RULE_KINDS. text: what it does, such as "compares words"."""
+
+    kind: str
+    text: str
+    apply: Callable[[ScorerState], ScorerState]
+
+
+class ScorerMeasure(NamedTuple):
+    """A number of a scorer.
+
+    name: the scorer's own. metric: evalkit's, from which the chain begins. rules: in the order of
+    RULE_KINDS.
+    """
+
+    name: str
+    metric: str
+    rules: Sequence[ScorerRule]
+
+
+class ScorerRules(NamedTuple):
+    """A scorer: its measures, and the rows that it prints, computed from the last state of each."""
+
+    measures: Sequence[ScorerMeasure]
+    rows: Callable[[Mapping[str, ScorerState]], list[dict[str, Any]]]
+
+
+class ItemStatus(NamedTuple):
+    """How an item counts: its credit, and how often it is in the denominator. An item that is cut
+    into several, such as tokens, has the sums of both.
+    """
+
+    credit: float
+    total: float
+
+
+class StatusChange(NamedTuple):
+    """An item that counts in another way after a rule. before, after: None if it is not counted."""
+
+    side: str
+    document: str
+    item: ScorerItem
+    before: ItemStatus | None
+    after: ItemStatus | None
+
+
+class RuleStep(NamedTuple):
+    """A rule that made a difference, with the numbers before and after it."""
+
+    kind: str
+    text: str
+    before: MeasureNumbers
+    after: MeasureNumbers
+    changes: Sequence[StatusChange]
+
+
+def apply_rules(
+    state: ScorerState, rules: Iterable[ScorerRule]
+) -> tuple[ScorerState, list[RuleStep]]:
+    """Returns the last state, and a step for each rule that changed an item or a number."""
+    steps = []
+    for rule in rules:
+        after = rule.apply(state)
+        changes = list(_iter_changes(state, after))
+        numbers = state.numbers(), after.numbers()
+        if changes or numbers[0] != numbers[1]:
+            steps.append(RuleStep(rule.kind, rule.text, *numbers, changes))
+        state = after
+    return state, steps
+
+
+def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusChange]:
+    for side in SIDES:
+        old, new = _statuses(before, side), _statuses(after, side)
+        items = {**_items_by_identity(after, side), **_items_by_identity(before, side)}
+        for identity, item in items.items():
+            if old.get(identity) != new.get(identity):
+                document = before.documents[item.document].id
+                yield StatusChange(side, document, item, old.get(identity), new.get(identity))
+
+
+def _identity(item: ScorerItem) -> Hashable:
+    """What an item is recognized by before and after a rule."""
+    if item.source is not None:
+        return item.source
+    return item.document, item.label, item.key
+
+
+def _items_by_identity(state: ScorerState, side: str) -> dict[Hashable, ScorerItem]:
+    items: dict[Hashable, ScorerItem] = {}
+    for item in state.items(side):
+        items.setdefault(_identity(item), item)
+    return items
+
+
+def _statuses(state: ScorerState, side: str) -> dict[Hashable, ItemStatus]:
+    both = state.credits()
+    credits = both.gold_credit if side == "gold" else both.predicted_credit
+    statuses: dict[Hashable, ItemStatus] = {}
+    for item, credit in zip(state.items(side), credits, strict=True):
+        old = statuses.get(_identity(item), ItemStatus(0, 0))
+        statuses[_identity(item)] = ItemStatus(old.credit + credit, old.total + 1)
+    return statuses
+
+
+def count_one_to_one(state: ScorerState) -> ItemCredits:
+    """Each gold item is found by at most one predicted item of the same document, label and key."""
+    credits: dict[str, list[float]] = {}
+    keys = {side: [_key(item) for item in state.items(side)] for side in SIDES}
+    for side, other in (("gold", "predicted"), ("predicted", "gold")):
+        left = Counter(keys[other])
+        credits[side] = []
+        for key in keys[side]:
+            credits[side].append(float(left[key] > 0))
+            left[key] -= 1
+    return ItemCredits(credits["gold"], credits["predicted"])
+
+
+def merge_equal_items(state: ScorerState) -> ScorerState:
+    """Keeps the first of the items of a side that have the same document, label and key."""
+    kept = {}
+    for side in SIDES:
+        firsts: dict[Hashable, ScorerItem] = {}
+        for item in state.items(side):
+            firsts.setdefault(_key(item), item)
+        kept[side] = tuple(firsts.values())
+    return replace(state, gold=kept["gold"], predicted=kept["predicted"])
+
+
+def _key(item: ScorerItem) -> Hashable:
+    return item.document, item.label, item.key
+
+
+def keep_items(
+    state: ScorerState, is_kept: Callable[[ScorerItem], bool], sides: Iterable[str] = SIDES
+) -> ScorerState:
+    """The state with the items of some sides for which is_kept is true."""
+    kept = {side: tuple(filter(is_kept, state.items(side))) for side in sides}
+    return replace(
+        state,
+        gold=kept.get("gold", state.gold),
+        predicted=kept.get("predicted", state.predicted),
+    )
+
+
+def divide(numerator: float, denominator: float, default: float | None) -> float | None:
+    """A quotient; the default where the denominator is 0."""
+    return numerator / denominator if denominator else default
+
+
+def ratios_with_zero(credits: ItemCredits) -> Ratios:
+    """Precision, recall and F1, which are 0 where the denominator is 0."""
+    precision = divide(sum(credits.predicted_credit), credits.predicted, 0.0) or 0.0
+    recall = divide(sum(credits.gold_credit), credits.gold, 0.0) or 0.0
+    total = precision + recall
+    return Ratios(precision, recall, divide(2 * precision * recall, total, 0.0))
+
+
+def ratios_of_evalkit(credits: ItemCredits) -> Ratios:
+    """Precision, recall and F1 as evalkit defines them: None where the denominator is 0; F1 is
+    2 tp / (predicted + gold).
+    """
+    return Ratios(
+        divide(sum(credits.predicted_credit), credits.predicted, None),
+        divide(sum(credits.gold_credit), credits.gold, None),
+        divide(
+            sum(credits.gold_credit) + sum(credits.predicted_credit),
+            credits.predicted + credits.gold,
+            None,
+        ),
+    )
+
+
+def select_label(state: ScorerState, label: str | None) -> ScorerState:
+    """The state with the items of one label, whose count does not depend on the other labels."""
+    return keep_items(state, lambda item: item.label == label)
+
+
+def labels_of(state: ScorerState) -> list[str]:
+    """The labels of both sides, sorted."""
+    return sorted({str(item.label) for side in SIDES for item in state.items(side)})
+
+
+WITH_ZERO = ScorerRule(
+    "ratio",
+    "counts a ratio with the denominator 0 as 0",
+    lambda state: replace(state, ratio=ratios_with_zero),
+)

@@ -1,0 +1,174 @@
+"""`emulate`: the numbers that another scorer prints, and why they differ from evalkit's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from evalkit.analysis.scorer_registry import Scorer, find_scorer
+from evalkit.analysis.scorer_rules import (
+    ItemCredits,
+    ScorerItem,
+    ScorerState,
+    apply_rules,
+    count_one_to_one,
+    ratios_of_evalkit,
+)
+from evalkit.corpus import Corpus, CorpusSource
+from evalkit.data.document import Document, Entity
+from evalkit.evaluation.corpus_scores import score
+from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
+from evalkit.results.emulated_scores import EmulatedScores, ScoreDifference
+from evalkit.results.wording import pluralize
+
+CREDIT = {"correct": 1.0, "partial": 0.5}
+# Fields of evalkit's signature that belong to intervals
+WITHOUT_MEANING = ("units", "interval", "level", "boot", "seed", "zones")
+
+
+def emulate(
+    scorer: str,
+    gold: CorpusSource | list[list[str]],
+    predicted: CorpusSource | list[list[str]],
+    *,
+    explain: bool = False,
+    **options: Any,
+) -> EmulatedScores:
+    """Return the numbers that another scorer prints for the same predictions.
+
+    - `scorer`: its name, such as "seqeval"; `evalkit emulate --list` lists them.
+    - `gold`, `predicted`: corpora or paths, as for `score`. For scorers of tagged words also lists
+      of lists of tags, and CoNLL files, whose tags are taken as they are, valid or not; of other
+      corpora the entities are tagged on the words of the text.
+    - `explain`: whether the report shows the steps from evalkit's number to the scorer's, which are
+      in `.differences` in any case.
+    - `options`: of the scorer.
+
+    `.rows` has the scorer's own names. Alternatives, optional items and zones of gold are not used,
+    since other scorers have none. Raises UnknownNameError for an unknown scorer or option, and the
+    errors of `score`.
+
+    >>> emulate("seqeval", [["B-PER", "O"]], [["I-PER", "O"]]).rows[-3]["f1-score"]
+    1.0
+    """
+    entry = find_scorer(scorer)
+    tagging = {"tagging": options.pop("tagging")} if "tagging" in options else {}
+    rules = entry.build_rules(options)
+    inputs = open_emulated_inputs(gold, predicted, needs_tokens=entry.needs_tokens, **tagging)
+    states: dict[str, ScorerState] = {}
+    differences = []
+    for measure in rules.measures:
+        first = build_first_state(inputs, entry, measure.metric)
+        states[measure.name], steps = apply_rules(first, measure.rules)
+        differences.append(
+            ScoreDifference(
+                measure.name,
+                measure.metric,
+                first.numbers(),
+                states[measure.name].numbers(),
+                steps,
+            )
+        )
+    metric = rules.measures[0].metric
+    scores = inputs.score(metric)
+    return EmulatedScores(
+        scorer,
+        entry.version,
+        _describe_inputs(inputs, entry, scorer),
+        rules.rows(states),
+        tuple(differences),
+        _signature_fields(scores[metric].signature_fields, scorer, entry.version, options),
+        is_explained=explain,
+    )
+
+
+def build_first_state(inputs: EmulatedInputs, scorer: Scorer, metric: str) -> ScorerState:
+    """Evalkit's own items and count of a metric."""
+    _, _, scheme = metric.partition("/")
+    return ScorerState(
+        inputs.documents,
+        inputs.items("gold", scorer.layer),
+        inputs.items("predicted", scorer.layer),
+        count_one_to_one if scheme == "strict" else _counting(scheme),
+        ratios_of_evalkit,
+        match_entities,
+        {"inputs": inputs},
+    )
+
+
+def _counting(scheme: str) -> Any:
+    return lambda state: match_entities(state, scheme)
+
+
+def match_entities(state: ScorerState, scheme: str) -> ItemCredits:
+    """The credit of each item under a scheme of entities, as evalkit pairs them."""
+    credits: dict[str, list[float]] = {}
+    corpora = {}
+    rows: dict[str, dict[Any, list[int]]] = {}
+    for side in ("gold", "predicted"):
+        credits[side] = [0.0] * len(state.items(side))
+        entities: dict[int, list[Entity]] = defaultdict(list)
+        rows[side] = defaultdict(list)
+        for index, item in enumerate(state.items(side)):
+            if item.start is not None and item.end is not None:
+                entities[item.document].append(_entity(item))
+                where = state.documents[item.document].id
+                rows[side][where, item.label, item.start, item.end].append(index)
+        documents = [
+            Document(document.id, document.text, tuple(entities.get(number, ())))
+            for number, document in enumerate(state.documents)
+        ]
+        corpora[side] = Corpus(documents, side)
+    metric = f"entities/{scheme}"
+    scores = score(corpora["gold"], corpora["predicted"], metric, zones="all", boot=0)
+    for pair in scores.pairs(metric):
+        for side, matched in (("gold", pair.gold), ("predicted", pair.predicted)):
+            if matched is not None:
+                key = pair.document, matched.label, matched.start, matched.end
+                credits[side][rows[side][key].pop()] = CREDIT.get(pair.kind, 0.0)
+    return ItemCredits(credits["gold"], credits["predicted"])
+
+
+def _entity(item: ScorerItem) -> Entity:
+    fragments = item.key if isinstance(item.key, tuple) and len(item.key) > 1 else ()
+    is_discontinuous = all(isinstance(part, tuple) for part in fragments)
+    return Entity(
+        str(item.label),
+        item.start or 0,
+        item.end or 0,
+        fragments=fragments if is_discontinuous else (),
+    )
+
+
+def _describe_inputs(inputs: EmulatedInputs, scorer: Scorer, name: str) -> str:
+    noun = "sequence" if inputs.has_tags else "document"
+    size = pluralize(len(inputs.documents), noun)
+    version = f" {scorer.version}" if scorer.version else ""
+    return f"What {name}{version} prints ({size}{' of tags' if inputs.has_tags else ''})"
+
+
+def _signature_fields(
+    fields: Mapping[str, str], scorer: str, version: str, options: Mapping[str, Any]
+) -> dict[str, str]:
+    """The signature of evalkit's number with the field `scorer`."""
+    named = f"{scorer}@{version}" if version else scorer
+    if options:
+        values = ",".join(f"{name}={_spell(value)}" for name, value in sorted(options.items()))
+        named = f"{named}[{values}]"
+    signature: dict[str, str] = {}
+    for name, value in fields.items():
+        if name not in WITHOUT_MEANING:
+            signature[name] = value
+        if name == "metric":
+            signature["scorer"] = named
+    return signature
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return "+".join(map(str, value))
+    return str(value)
+
+
+conventions = emulate  # the other name of the function
