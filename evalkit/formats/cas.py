@@ -57,8 +57,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from evalkit.data.document import (
     Argument,
     Attributes,
@@ -78,6 +76,7 @@ from evalkit.errors import (
     spell_option,
 )
 from evalkit.files import list_inputs, write_files, write_folder
+from evalkit.formats.annotated_layers import UnannotatedLayers, mark_annotated_layers
 from evalkit.formats.cas_file import (
     ARRAY,
     HEAD,
@@ -125,15 +124,8 @@ def read(
 
     The options are described above. Raises InputError for a folder without CAS files.
     """
-    results = list(_results(path, conversion, type, feature, triggers, typesystem, view))
-    has_relations = any(
-        isinstance(document, Document) and document.relations for _, document in results
-    )
-    for position, document in results:
-        if has_relations and isinstance(document, Document) and document.relations is None:
-            yield position, replace(document, relations=())
-        else:
-            yield position, document
+    results = _results(path, conversion, type, feature, triggers, typesystem, view)
+    return mark_annotated_layers(results, "relations")
 
 
 def _results(
@@ -410,12 +402,12 @@ def write(
     if is_single_file:
         file_format = extension
     contents = {}  # by document id
-    relation_layers: dict[str, tuple[Relation, ...] | None] = {}  # by document id
+    layers = UnannotatedLayers("relations")
     for document in drop_indistinguishable(skip_unannotated(documents, conversion), conversion):
         if skip_failed(document, conversion):
             contents[document.id] = to_bytes(document, file_format, conversion)
-            relation_layers[document.id] = document.relations
-    _count_relation_layers(relation_layers, conversion)
+            layers.add(document, "relations", len(document.relations or ()))
+    layers.count(conversion)
     if is_single_file:
         if len(contents) != 1:
             raise InputError(
@@ -433,7 +425,7 @@ def write(
         _reject_other_documents(path, files)
     if file_format == "xmi":
         files[TYPESYSTEM] = encode_system(
-            folder / TYPESYSTEM, relations=any(relation_layers.values())
+            folder / TYPESYSTEM, relations=layers.has_annotations("relations")
         )
     if schema is not None:
         files["schema.json"] = encode_schema(schema)
@@ -451,19 +443,6 @@ def _reject_other_documents(folder: Path, new_files: Collection[str]) -> None:
                 f"{folder}: has other documents, such as {file.name}, which would be read with the"
                 " new ones; name another folder"
             )
-
-
-def _count_relation_layers(
-    layers: dict[str, tuple[Relation, ...] | None], conversion: ConversionReport
-) -> None:
-    """Counts layers of relations that are read back as empty or as not annotated."""
-    has_relations = any(layers.values())
-    for id, relations in layers.items():
-        where = f"document {quoted_repr(id)}"
-        if relations is None and has_relations:
-            conversion.add("layers of relations that were not annotated", where)
-        elif relations == () and not has_relations:
-            conversion.add("empty layers of relations", where)
 
 
 def encode_system(path: Path, *, relations: bool) -> bytes:

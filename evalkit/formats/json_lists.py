@@ -44,7 +44,10 @@ def iter_list(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any] |
     try:
         raw_objects = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError) as error:
-        yield str(path), LoadError([f"{path}: {_error_message(error, data, 'file')}; {expected}"])
+        yield (
+            str(path),
+            LoadError([f"{path}: {explain_json_error(error, data, 'file')}; {expected}"]),
+        )
         return
     line = 1
     previous_start = 0
@@ -54,21 +57,25 @@ def iter_list(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any] |
         line += data.count(b"\n", previous_start, start)
         previous_start = start
         previous_end = start + len(raw)
-        yield f"{path}:{line}", _decode_object(raw, f"{path}:{line}")
+        yield f"{path}:{line}", decode_object(raw, f"{path}:{line}")
 
 
-def _decode_object(raw: bytes, position: str) -> dict[str, Any] | LoadError:
+def decode_object(raw: bytes, position: str) -> dict[str, Any] | LoadError:
+    """The object in a text, or a LoadError that begins with its position."""
     try:
         decoded = msgspec.json.decode(raw, type=dict[str, Any])
         check_duplicate_keys(raw)
     except InputError as error:
         return LoadError([f"{position}: {error}"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return LoadError([f"{position}: {_error_message(error, raw, 'object')}"])
+        return LoadError([f"{position}: {explain_json_error(error, raw, 'object')}"])
     return decoded
 
 
-def _error_message(error: Exception, data: bytes, what: str) -> str:
+def explain_json_error(error: Exception, data: bytes, what: str) -> str:
+    """The message about an error of msgspec or of the check for duplicate keys. what: what the
+    bytes are.
+    """
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if invalid := explain_invalid_utf8(data, what):

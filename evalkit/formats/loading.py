@@ -45,7 +45,7 @@ from evalkit.formats.registry import (
     starts_as_parquet,
 )
 
-WITH_OWN_ENCODING = ("docbin", "parquet", "hf", "cas")
+WITH_OWN_ENCODING = ("docbin", "parquet", "hf", "cas", "bioc")
 TRIMMED = "spans trimmed of white space or punctuation at their edges"
 
 

@@ -97,6 +97,12 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "pubtator": {
         "relations": "Relations of concepts: first-mentions (between these), or drop.",
     },
+    "bioc": {
+        "feature": "Infon with the label of annotations and relations.",
+        "link": "Infon with the concept id of annotations.",
+        "check_text": "Whether texts of annotations must be those at their offsets.",
+        "file_format": "File format to write: xml or json; default: by the suffix.",
+    },
     "langextract": {
         "texts": "Corpus with the texts and ids, for records that lack them.",
     },

@@ -47,12 +47,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from evalkit.data.document import Attributes, Document
+from evalkit.data.document import Attributes
 from evalkit.errors import LoadError, UnknownNameError, quoted_repr
 from evalkit.files import open_input
 from evalkit.formats import tool_exports as exported
+from evalkit.formats.annotated_layers import mark_annotated_layers
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
@@ -119,15 +118,7 @@ def read(
     counted = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     keeps_relations = relations == "first-mentions"
     drafts = iter_drafts(path, conversion, keeps_relations=keeps_relations)
-    results = list(exported.documents(drafts, counted))
-    has_relations = any(
-        isinstance(document, Document) and document.relations for _, document in results
-    )
-    for position, document in results:
-        if not has_relations and isinstance(document, Document):
-            yield position, replace(document, relations=None)
-        else:
-            yield position, document
+    return mark_annotated_layers(exported.documents(drafts, counted), "relations")
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:

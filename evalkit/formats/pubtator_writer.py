@@ -9,6 +9,7 @@ from typing import Any
 from evalkit.data.document import Attributes, Document, Entity, Relation
 from evalkit.errors import InputError, quoted_repr
 from evalkit.files import replace_file
+from evalkit.formats.annotated_layers import UnannotatedLayers
 from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.pubtator_mentions import (
     ARGUMENT_LINKS,
@@ -36,23 +37,13 @@ def write(documents: Iterable[Document], path: Path, conversion: ConversionRepor
     Raises InputError for an id or label with a character that separates columns.
     """
     distinguishable = drop_indistinguishable(documents, conversion)
-    without_relations: dict[str, bool] = {}  # whether they were annotated, by document id
-    has_relations = False
+    layers = UnannotatedLayers("relations")
     with replace_file(path) as file:
         for document in supported_documents(distinguishable, conversion, HELD, unannotated=False):
             writer = _DocumentWriter(document, conversion)
             file.write("".join(writer.lines()).encode())
-            if writer.relation_lines:
-                has_relations = True
-            else:
-                without_relations[document.id] = document.relations is not None
-    for id, is_annotated in without_relations.items():
-        if is_annotated != has_relations:
-            layers = "empty layers of relations" if is_annotated else UNANNOTATED_RELATIONS
-            conversion.add(layers, f"document {quoted_repr(id)}")
-
-
-UNANNOTATED_RELATIONS = "layers of relations that were not annotated"
+            layers.add(document, "relations", len(writer.relation_lines))
+    layers.count(conversion)
 
 
 class _DocumentWriter:

@@ -39,6 +39,7 @@ OFFSET_FORMATS = (
     "bigbio",
     "pubtator",
     "spans",
+    "bioc",
 )
 # Options of readers that convert offsets
 OFFSETS = ("offset_unit", "end_offset", "newlines", "first_offset", "unicode_form")

@@ -96,6 +96,14 @@ def _has_question(key: str) -> Callable[[Record], bool]:
     )
 
 
+def _has_passages(record: Record) -> bool:
+    return all("passages" in document for document in record["documents"])
+
+
+def _has_passage_offset(record: Record) -> bool:
+    return all("offset" in passage for passage in record["passages"])
+
+
 def _has_triples(key: str) -> Callable[[Record], bool]:
     """Returns a check that all items under a key are [start, end, label]."""
     return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
@@ -156,6 +164,9 @@ def _always(_record: Record) -> bool:
 # The format, the keys that its records have, and a check of the values. "" is a format that evalkit
 # does not read.
 SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
+    ("bioc", ("documents",), _has_passages),
+    ("bioc", ("PubTator3",), _always),
+    ("bioc", ("passages",), _has_passage_offset),
     ("bigbio", ("passages",), _always),
     ("cas", ("%FEATURE_STRUCTURES",), _always),
     ("maven", ("content", "events"), _has_tokens),
@@ -203,9 +214,13 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 )
 
 
-# The format of a text file, and the beginning of its first line that is not blank
+# The format of a text file, and how its first line that is not blank begins
 LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("pubtator", re.compile(rb"[^|\s{\[]+\|t\|")),
+    (
+        "bioc",
+        re.compile(rb"(<\?xml[^>]*>\s*)?(<!DOCTYPE\s+collection[^>]*>\s*)?<collection[\s>]"),
+    ),
 )
 TAG = re.compile(rb"O|[BIESLUM]-\S+")
 
@@ -262,7 +277,7 @@ def _recognize_lines(head: bytes) -> tuple[str, ...]:
     """The format of a text file by its first line, or by the tags in its last column."""
     lines = head.lstrip().splitlines()[:MAX_RECORDS]
     for format, pattern in LINE_SIGNS:
-        if lines and pattern.match(lines[0]):
+        if pattern.match(head.lstrip()):
             return (format,)
     rows = [line.split() for line in lines if line.strip()]
     rows = [row for row in rows if not row[0].startswith((b"#", b"-DOCSTART-"))]

@@ -103,6 +103,12 @@ FORMATS = {
     "wikievents": Format((), "WikiEvents JSONL, with coreference of entities", read_only=True),
     "casie": Format((), "CASIE JSON: events of cybersecurity", read_only=True),
     "docred": Format((), "DocRED and Re-DocRED: relations of whole documents", read_only=True),
+    "bioc": Format(
+        (".bioc",),
+        "BioC: XML or JSON with passages, annotations and relations",
+        extra="bioc",
+        package="bioc",
+    ),
     "langextract": Format((), "langextract JSONL: extractions with or without offsets"),
     "gliner2-json": Format((), "GLiNER2's results and training data: strings under labels"),
     "universal-ner": Format(

@@ -30,7 +30,15 @@ TWICE = Document(
 
 @pytest.mark.parametrize(
     ("format", "events"),
-    [("doccano", 0), ("labelstudio", 0), ("cas", 1), ("dygie", 1), ("textee", 1), ("bigbio", 1)],
+    [
+        ("doccano", 0),
+        ("labelstudio", 0),
+        ("cas", 1),
+        ("dygie", 1),
+        ("textee", 1),
+        ("bigbio", 1),
+        ("bioc", 1),
+    ],
 )
 def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format, events):
     losses = Corpus([TWICE]).save(
@@ -53,6 +61,7 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
         "dygie",
         "textee",
         "bigbio",
+        "bioc",
         "spert",
         "gliner-json",
         "langextract",
@@ -103,6 +112,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "prodigy",
         "docbin",
         "pubtator",
+        "bioc",
     ],
 )
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))

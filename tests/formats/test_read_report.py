@@ -304,6 +304,8 @@ OTHER_VALUES = {
     "text": "tokens",
     "ids": "number",
     "relations": "drop",
+    "link": "MESH",
+    "check_text": "false",
     "annotator": "3",
     "annotation_source": "predictions",
     "text_field": "body",
