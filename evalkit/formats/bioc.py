@@ -61,7 +61,8 @@ without an id get one that begins with ~ and is dropped in reading. Text between
 passages without a type, and annotations are read back in the order of the passages. Dropped:
 arguments without a ref where an entity with an id has their span (they are read back with that
 ref); refs to other spans; overlapping zones; events without a trigger; realis, scores,
-attributions, failed documents; in XML, attributes and meta that are not strings.
+attributions; in XML, attributes and meta that are not strings. Documents whose entities were not
+annotated, and failed ones, are counted as skipped.
 """
 
 from __future__ import annotations

@@ -36,8 +36,9 @@ another between first mentions.
 
 **Writing**: the title is the first line of the text. Changed and counted: other line ends, written
 as spaces. Dropped: discontinuous entities, ids other than T1, T2, … of arguments, scores, other
-attributes, relations with an argument without a link, events, attributions, zones, meta, failed
-documents. A relation that is not one of first mentions is read back as such, which is counted.
+attributes, relations with an argument without a link, events, attributions, zones, meta. A relation
+that is not one of first mentions is read back as such, which is counted. Documents whose entities
+were not annotated, and failed ones, are counted as skipped.
 """
 
 from __future__ import annotations
