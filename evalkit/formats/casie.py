@@ -15,7 +15,9 @@ event: these have the same attribute `event`, the index of the hopper. An argume
 entity, labeled with its type, and `ref` is the entity; arguments with one span and type are one
 entity. The id of Wikidata is the attribute `link`.
 
-**Reading option**: `texts`: a folder with the source files, for records without `content`.
+**Reading option**: `texts`: a folder with the source files. The text is what they have between
+`<text>` and `</text>`, without the line feeds there, in place of `content`. Some of the published
+files have a `content` that is shorter than the text whose characters the offsets count.
 
 Where the `text` of a span is found at offsets that differ by one at either end, these are read,
 which is counted as repaired: a small part of the published offsets is off by one. Any other text is
@@ -44,6 +46,8 @@ from evalkit.formats.jsonl_errors import explain_invalid_utf8
 from evalkit.formats.registry import DocumentResults
 
 EXPECTED = 'expected an object with "content" and "cyberevent", or a list of them'
+BEGIN, END = "<text>", "</text>"  # of the text in a source file
+NAME_SOURCES = "name the folder with the source files: casie:DIR?texts=FOLDER"
 MOVED = "spans moved by one character to their text"
 # Changes of the start and the end that may lead to the text of a span, the smallest first
 SHIFTS = ((0, 0), (-1, 0), (0, 1), (1, 0), (0, -1), (-1, -1), (1, 1), (-1, 1), (1, -1))
@@ -111,6 +115,10 @@ class CasieRecord(msgspec.Struct):
     cyberevent: CyberEvents | None = None
 
 
+class OffsetError(InputError):
+    """Offsets at which the text is another one, or ends before them."""
+
+
 def read(
     path: Path, conversion: ConversionReport, *, texts: str | Path | None = None
 ) -> DocumentResults:
@@ -131,6 +139,9 @@ def read(
             try:
                 text = _read_text(record, folder)
                 yield position, ArticleReader(record, text, position, conversion).build(file)
+            except OffsetError as error:
+                hint = f"; if 'content' is incomplete, {NAME_SOURCES}" if folder is None else ""
+                yield position, LoadError([f"{position}: {error}{hint}"])
             except InputError as error:
                 yield position, LoadError([f"{position}: {error}"])
 
@@ -145,21 +156,25 @@ def _list_files(path: Path) -> list[Path]:
 
 
 def _read_text(record: CasieRecord, folder: Path | None) -> str:
-    """The text of an article. Raises InputError if it has none."""
-    if record.content is not None:
+    """The text of an article: that of its source file, or `content`. Raises InputError if it has
+    none.
+    """
+    if folder is None:
+        if record.content is None:
+            raise InputError(f"no 'content'; {NAME_SOURCES}")
         return record.content
-    if folder is None or record.sourcefile is None:
-        raise InputError(
-            "no 'content'; name the folder with the source files: casie:DIR?texts=FOLDER"
-        )
-    name = record.sourcefile
+    name = record.sourcefile or ""
     file = folder / name
     if file.name != name or not file.is_file():
         raise InputError(f"sourcefile: {quoted_repr(name)} is not in {folder}")
     data = read_input(file)
     if problem := explain_invalid_utf8(data, "file"):
         raise InputError(f"{file}: {problem}")
-    return data.decode()
+    text = data.decode()
+    start, end = text.find(BEGIN), text.rfind(END)
+    if start < 0 or end < start:
+        return text
+    return text[start + len(BEGIN) : end].removeprefix("\n").removesuffix("\n")
 
 
 class ArticleReader:
@@ -223,7 +238,7 @@ class ArticleReader:
         return Argument(argument.role.type, *span, ref=entity.id)
 
     def _span(self, span: CasieSpan, where: str) -> Range:
-        """The range of a span in the text. Raises InputError if another text is there."""
+        """The range of a span in the text. Raises OffsetError if another text is there."""
         start, end = span.startOffset, span.endOffset
         length = len(self._text)
         for before, after in SHIFTS if span.text is not None else SHIFTS[:1]:
@@ -235,11 +250,11 @@ class ArticleReader:
                     self._conversion.repaired.add(MOVED, f"{self._position}: {where}")
                 return first, last
         if not 0 <= start < end <= length:
-            raise InputError(
+            raise OffsetError(
                 f"{where}: offsets {start} to {end}: the text has {length} characters, counted"
                 " from 0, the end exclusive"
             )
-        raise InputError(
+        raise OffsetError(
             f"{where}.text: {quoted_repr(span.text)} is not the text at {start} to {end}:"
             f" {quoted_repr(self._text[start:end])}"
         )

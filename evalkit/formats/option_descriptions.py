@@ -151,7 +151,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "text": "given: the text of the document; tokens: the tokens joined by spaces.",
     },
     "casie": {
-        "texts": "Folder with the source files, for records without content.",
+        "texts": "Folder with the source files, whose texts are read in place of content.",
     },
     "docred": {
         "texts": "File of DocRED with the entities of predicted relations.",

@@ -444,6 +444,26 @@ def test_articles_of_casie_may_be_a_list_without_texts(tmp_path):
         load_corpus(f"casie:{path}")
 
 
+def test_source_files_of_casie_have_the_text_between_their_tags(tmp_path):
+    (tmp_path / "source").mkdir()
+    source = f"<title>A breach</title>\n<text>\n{BREACH['content']}\n</text>\n"
+    (tmp_path / "source" / "10001.txt").write_text(source)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({**BREACH, "content": "The breach hit Acme's clients."}))
+
+    corpus = load_corpus(f"casie:{path}?texts={tmp_path}/source")
+
+    assert corpus[0].text == BREACH["content"]
+    with pytest.raises(LoadError, match="if 'content' is incomplete, name the folder"):
+        load_corpus(f"casie:{path}")
+    (tmp_path / "source" / "10001.txt").write_text("<text>Another text with its tag</text>")
+    with pytest.raises(LoadError) as error:
+        load_corpus(f"casie:{path}?texts={tmp_path}/source")
+    assert "name the folder" not in str(error.value)
+    with pytest.raises(LoadError, match="sourcefile: '10001.txt' is not in"):
+        load_corpus(f"casie:{path}?texts={tmp_path}")
+
+
 def test_spans_of_casie_that_are_off_by_one_are_moved_and_counted(tmp_path):
     record = json.loads(json.dumps(BREACH))
     event = record["cyberevent"]["hopper"][0]["events"][0]

@@ -361,6 +361,19 @@ def test_names_of_docred_that_differ_from_their_tokens_are_counted(tmp_path):
     assert report.repaired == {"names that differ from the tokens of their mention": 1}
 
 
+def test_repeated_mentions_of_docred_are_refused_or_dropped_with_their_relations_kept(tmp_path):
+    twice = changed(ADA, "vertexSet", 1, value=ADA["vertexSet"][1] * 2)
+    (tmp_path / "a").write_text(json.dumps(twice))
+    with pytest.raises(LoadError, match="duplicate"):
+        load_corpus(f"docred:{tmp_path}/a")
+
+    corpus = load_corpus(f"docred:{tmp_path}/a", duplicates="drop")
+
+    assert [entity.id for entity in corpus[0].entities] == ["0.0", "0.1", "1.0"]
+    assert corpus[0].relations == (Relation("P551", "0.1", "1.0"),)
+    assert corpus.conversion.dropped == {"duplicates": 1}
+
+
 def test_documents_without_annotations_and_with_empty_lists_differ(tmp_path):
     (tmp_path / "a").write_text(json.dumps({**ADA, "labels": []}))
     (tmp_path / "b").write_text(json.dumps({k: v for k, v in ADA.items() if k != "labels"}))
