@@ -28,6 +28,7 @@ HELD_LAYERS: dict[str, tuple[str, ...]] = {
     "spert": ("entities", "relations"),
     "gliner-json": ("entities", "relations"),
     "bigbio": ("entities", "events", "relations"),
+    "bioc": ("entities", "events", "relations"),
     "maven": ("entities", "events", "relations"),
     "rams": ("events",),
     "wikievents": ("entities", "events"),

@@ -89,11 +89,12 @@ def test_convert_refuses_before_it_reads(tmp_path):
     done = run_evalkit("convert", tmp_path / "missing.jsonl", f"rams:{tmp_path}/out.jsonl")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    assert done.stderr.startswith(
         f"evalkit: {tmp_path}/out.jsonl: the format rams is only read; write one of the formats"
-        " that hold events: jsonl, directory, brat, docbin, cas, dygie, textee, bigbio, parquet,"
-        " hf\n"
+        " that hold events: jsonl, directory, "
     )
+    assert " textee," in done.stderr
+    assert "conll" not in done.stderr
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -138,7 +139,7 @@ def test_the_layers_of_a_format_are_those_that_come_back(tmp_path, name):
         if found and not report.dropped.get(layer):
             assert len(found) == len(getattr(document, layer))
             held.append(layer)
-    assert set(held) == set(HELD_LAYERS.get(name, ENTITIES_ONLY))
+    assert set(held) == set(HELD_LAYERS.get(name, ENTITIES_ONLY)), "add it to HELD_LAYERS"
 
 
 @pytest.mark.parametrize("name", RECORDS)
