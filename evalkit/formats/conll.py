@@ -7,9 +7,15 @@ begin a document:
 
     -DOCSTART-                   optionally followed by the id: `-DOCSTART- (d1) O`, `-DOCSTART- d1`
     #begin document (d1)         `#begin document (d1); part 000` has the id "d1; part 000"
-    # newdoc id = d1, # id = d1  with comments=true
+    # newdoc id = d1             in a comment; also `# id = d1` and `# document_id = d1` (HIPE)
 
-A first row with the names of the columns (TOKEN, NE-COARSE-LIT; word, tag) is skipped and counted.
+A line that begins with `# ` or `#KEY =`, and has another number of columns than the rows, is a
+comment. A first row with the names of the columns (TOKEN, NE-COARSE-LIT; word, tag) is skipped. If
+column 0 counts the tokens (1, 2, … in every sentence of a file with three columns or more, as in
+GermEval), the tokens are in column 1, and rows of CoNLL-U such as 2-3 and 3.1 are skipped if they
+have no tag. The report says so. spaCy's files with a sentence on each line
+(`Ada|NNP|B-PER ran|VBD|O`) are read, too; their columns are those between the bars.
+
 A document without an id gets the id "doc-N", where N is its number in the file. The first dash of a
 tag separates the prefix from the label.
 
@@ -38,12 +44,14 @@ a document that is a sentence or a number of sentences is always rebuilt.
   or suffix (PER-B). The tagging is never guessed; if tags are invalid, the error names the taggings
   that fit the file.
 - `repair`: what is done with invalid tags: error, discard, begin or conlleval.
-- `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative. Several
+- `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative; by
+  default the first column, or the second if the first counts the tokens, and the last. Several
   columns of tags (`tag_column=2+3`; GermEval, HIPE, LitBank) are read into one layer of nested
   entities; one that several columns have is read once, and counted.
 - `documents`: docstart, sentence, file or a number of sentences, as described above.
 - `separator`: any, tab (every tab separates columns, and tokens may contain spaces) or space.
-- `comments`: true skips lines that begin with # and counts them as dropped.
+- `comments`: true skips all lines that begin with #, false none; by default, those that have
+  another number of columns than the rows, as described above.
 - `texts`: a folder with a file ID.txt for each document, or the text file of the only document.
 
 Dropped in reading: further columns, comments, byte order marks, and the given texts and the marks
@@ -75,7 +83,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -92,6 +101,7 @@ from evalkit.formats.conll_documents import (
     parse_documents,
     quote_id,
 )
+from evalkit.formats.conll_layout import read_layout
 from evalkit.formats.conll_lines import ConllColumns, ConllParser
 from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
@@ -115,7 +125,7 @@ def read(
     tag_column: int | str = -1,
     documents: str | int | None = None,
     separator: str = "any",
-    comments: bool | str = False,
+    comments: bool | str | None = None,
     texts: str | Path | None = None,
 ) -> DocumentResults:
     """Yields (file:line, Document or LoadError) for each document.
@@ -135,7 +145,7 @@ def read(
             _column("token_column", token_column),
             column,
             separator,
-            comments=parse_bool("comments", comments),
+            comments=_parse_comments(comments),
             other_tags=tuple(other for other in tag_columns if other != column),
         )
         report = ConversionReport() if passes else conversion
@@ -162,7 +172,8 @@ def _read_tags(
 ) -> DocumentResults:
     """Yields each document with the entities of one column of tags."""
     with open_rereadable_input(path) as file:
-        division = _choose_division(file, documents, texts, comments=columns.comments)
+        columns = _fit_columns(file, path, conversion, columns)
+        division = _choose_division(file, documents, texts, columns.is_comment)
         conversion.effective_options["documents"] = division
         reader = ConllReader(
             path, conversion, tagging, repair, texts, lambda: _reread_drafts(path, columns)
@@ -182,6 +193,21 @@ def _read_tags(
         )
 
 
+def _fit_columns(
+    file: BinaryIO, path: Path, conversion: ConversionReport, columns: ConllColumns
+) -> ConllColumns:
+    """The columns with the layout of an open file, and the column of tokens that it shows."""
+    layout = read_layout(file, columns.separator)
+    file.seek(0)
+    if layout.is_joined:
+        conversion.detected.add("a sentence on each line, as TOKEN|TAG TOKEN|TAG", str(path))
+    if layout.counts_tokens and columns.token == 0:
+        conversion.effective_options |= {"token_column": "1"}
+        conversion.detected.add("column 0 counts the tokens, which are in column 1", str(path))
+        return replace(columns, layout=layout, token=1)
+    return replace(columns, layout=layout)
+
+
 def iter_tagged(
     path: Path,
     *,
@@ -189,7 +215,7 @@ def iter_tagged(
     tag_column: int | str = -1,
     documents: str | int | None = None,
     separator: str = "any",
-    comments: bool | str = False,
+    comments: bool | str | None = None,
 ) -> Iterator[ConllDocument]:
     """Yields the tokens and the tags of each document as they are in the file, valid or not, for
     scorers that read tags. The options are those of `read`.
@@ -198,22 +224,32 @@ def iter_tagged(
         _column("token_column", token_column),
         _column("tag_column", tag_column),
         separator,
-        comments=parse_bool("comments", comments),
+        comments=_parse_comments(comments),
     )
+    conversion = ConversionReport()
     with open_rereadable_input(path) as file:
-        division = _choose_division(file, documents, None, comments=columns.comments)
-        yield from ConllParser(path, ConversionReport(), columns, division).drafts(file)
+        columns = _fit_columns(file, path, conversion, columns)
+        division = _choose_division(file, documents, None, columns.is_comment)
+        yield from ConllParser(path, conversion, columns, division).drafts(file)
+
+
+def _parse_comments(value: object) -> bool | None:
+    """The option `comments`; None if it is not given."""
+    return None if value is None else parse_bool("comments", value)
 
 
 def _choose_division(
-    file: BinaryIO, documents: str | int | None, texts: str | Path | None, *, comments: bool
+    file: BinaryIO,
+    documents: str | int | None,
+    texts: str | Path | None,
+    is_comment: Callable[[str], bool],
 ) -> str:
     """The option `documents`, or its default for an open file.
 
     Raises InputError for an invalid value, and if `texts` cannot have the texts of the documents.
     """
     if documents is None:
-        division = detect_documents(file, comments=comments)
+        division = detect_documents(file, is_comment)
         file.seek(0)
         return "file" if texts is not None and division == "sentence" else division
     division = parse_documents(documents)

@@ -91,7 +91,7 @@ def read(
     )
     with open_rereadable_input(path) as file:
         if documents is None:
-            division = detect_documents(file, comments=False)
+            division = detect_documents(file, lambda _: False)
             file.seek(0)
         else:
             division = parse_documents(documents)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -18,7 +19,7 @@ DOCSTART = "-DOCSTART-"
 DOC_TEXT_PREFIX = "# doc_text = "
 _DOCSTART_LINE = re.compile(r"-DOCSTART-(?:[ \t]+(?:\((.*)\)(?:[ \t].*)?|([^ \t]+)|.*))?[ \t]*")
 _BEGIN_LINE = re.compile(r"#begin document(?= |$)(?: +\((.*)\);?)? *(.*)")
-_NEWDOC_COMMENT = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *id *= *(.+)")
+_NEWDOC_COMMENT = re.compile(r"# *newdoc(?: +id *= *(.+))?|# *(?:(?:\w+:)?document_)?id *= *(.+)")
 _NO_ID = ("O", "_", "-", "-X-", DOCSTART)  # placeholders after -DOCSTART- that are not ids
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -101,8 +102,10 @@ def count_sentences_per_document(documents: str) -> int | None:
     return 1 if documents == "sentence" else int(documents)
 
 
-def detect_documents(file: BinaryIO, *, comments: bool) -> str:
+def detect_documents(file: BinaryIO, is_comment: Callable[[str], bool]) -> str:
     """Returns the value of `documents` for a file, at its start, that is read without the option.
+
+    `is_comment`: whether a line that begins with # is a comment.
 
     It is "docstart" if the file has a document mark. Without marks it is "file" if the text of the
     document is given before the first token, and "sentence" otherwise.
@@ -116,6 +119,7 @@ def detect_documents(file: BinaryIO, *, comments: bool) -> str:
             has_rows = has_rows or bool(raw.strip(b" \t\r\n"))
             continue
         line = raw.removesuffix(b"\n").removesuffix(b"\r").decode(errors="replace")
+        comments = line.startswith("#") and is_comment(line)
         if parse_mark(line, comments=comments) is not None:
             return "docstart"
         if line.startswith(DOC_TEXT_PREFIX):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,43 +11,40 @@ from typing import BinaryIO
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.formats.conll_division import ConllDocument, DocumentDivision, decode_line
 from evalkit.formats.conll_documents import DOC_TEXT_PREFIX, parse_mark
-from evalkit.formats.conll_rows import RANGE, Rows, read_blocks, split_rows
+from evalkit.formats.conll_layout import HEADER_TAGS, HEADER_TOKENS, UNKNOWN_LAYOUT, ConllLayout
+from evalkit.formats.conll_rows import RANGE, SPLITTERS, Rows, read_blocks, split_rows
 from evalkit.formats.conversion import ConversionReport
 
-_SPLITTERS: dict[str, Callable[[str], list[str]]] = {
-    "any": re.compile(r"[^ \t]+").findall,
-    "tab": lambda line: line.split("\t"),
-    "space": re.compile("[^ ]+").findall,
-}
 _SEPARATOR_RULES = {
     "any": "only spaces and tabs separate columns",
     "tab": "only tabs separate columns",
     "space": "only spaces separate columns",
 }
+NO_TAGS = ("O", "_", "-")  # of multiword tokens and empty nodes
 COMMENTS_HINT = "if lines that begin with # are comments, use {}"
-
-
-# The first row of a file with these names of columns is no token. Names of tags in use: those of
-# HIPE (NE-COARSE-LIT) and of tables with ner_tags.
-HEADER_TOKENS = ("token", "tokens", "word", "words", "form")
-HEADER_TAGS = re.compile(r"(tags?|labels?|bio|iob2?|ner?([-_].*)?)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class ConllColumns:
     """The columns to read (negative numbers count from the end), their separator, and whether lines
-    that begin with # are comments. other_tags: columns of tags that are read in another pass.
+    that begin with # are comments: None if the layout of the file decides. other_tags: columns of
+    tags that are read in another pass.
     """
 
     token: int = 0
     tag: int = -1
     separator: str = "any"
-    comments: bool = False
+    comments: bool | None = False
     other_tags: tuple[int, ...] = ()
+    layout: ConllLayout = UNKNOWN_LAYOUT
 
     def __post_init__(self) -> None:
-        if self.separator not in _SPLITTERS:
-            raise UnknownNameError("separator", self.separator, _SPLITTERS)
+        if self.separator not in SPLITTERS:
+            raise UnknownNameError("separator", self.separator, SPLITTERS)
+
+    def is_comment(self, line: str) -> bool:
+        """Whether a line that begins with # is a comment."""
+        return self.layout.is_comment(line) if self.comments is None else self.comments
 
 
 class ConllParser:
@@ -65,7 +61,7 @@ class ConllParser:
         self._path = path
         self._conversion = conversion
         self._columns = columns
-        self._split = _SPLITTERS[columns.separator]
+        self._split = SPLITTERS[columns.separator]
         # All rows must have as many columns as the first one; 0 until it is read.
         self._column_count = 0
         self._first_row = 0  # line number
@@ -97,7 +93,7 @@ class ConllParser:
         has the number of columns.
         """
         rows = None
-        if self._column_count and not is_markup:
+        if self._column_count and not is_markup and not self._columns.layout.is_joined:
             rows = split_rows(
                 data,
                 self._columns.separator,
@@ -151,26 +147,39 @@ class ConllParser:
             return
         if line[:1] in ("-", "#") and self._read_markup(number, line):
             self._division.end_sentence()
+        elif line.strip(" \t") and self._columns.layout.is_joined:
+            for item in self._split(line):
+                self._read_row(number, item.split("|"), line)
+            self._division.end_sentence()
         elif line.strip(" \t"):
-            self._read_row(number, line)
+            self._read_row(number, self._split(line), line)
         else:
             self._division.end_sentence()
 
     def _read_markup(self, number: int, line: str) -> bool:
         """Reads a document mark or a comment. Returns False if the line is a token."""
-        mark = parse_mark(line, comments=self._columns.comments)
+        location = f"{self._path}:{number}"
+        is_comment = line.startswith("#") and self._columns.is_comment(line)
+        mark = parse_mark(line, comments=is_comment)
         if mark is not None:
             self._division.read_mark(number, mark)
+            self._note_comment(location, is_detected=mark.is_comment)
         elif line.startswith(DOC_TEXT_PREFIX) and not self._division.has_rows:
             self._division.read_doc_text(number, line)
-        elif self._columns.comments and line.startswith("#"):
-            self._conversion.add("comments", f"{self._path}:{number}")
+        elif is_comment:
+            self._conversion.add("comments", location)
+            self._note_comment(location, is_detected=True)
         else:
             return line == "#end document"
         return True
 
-    def _read_row(self, number: int, line: str) -> None:
-        cells = self._split(line)
+    def _note_comment(self, location: str, *, is_detected: bool) -> None:
+        """Notes that the layout of the file decided that a line is a comment."""
+        if is_detected and self._columns.comments is None:
+            self._conversion.effective_options["comments"] = "true"
+            self._conversion.detected.add("lines that begin with # are comments", location)
+
+    def _read_row(self, number: int, cells: list[str], line: str) -> None:
         is_first = not self._column_count
         if len(cells) != self._column_count and not self._set_columns(number, cells, line):
             return
@@ -179,7 +188,12 @@ class ConllParser:
         if is_first and token.lower() in HEADER_TOKENS and HEADER_TAGS.fullmatch(tag):
             self._conversion.skipped.add("header rows", f"{self._path}:{number}")
             return
-        if self._token_column and RANGE.fullmatch(cells[0]):
+        is_range = bool(self._token_column) and RANGE.fullmatch(cells[0]) is not None
+        if is_range and tag in NO_TAGS and self._columns.layout.counts_tokens:
+            self._conversion.add(
+                "multiword tokens and empty nodes of CoNLL-U", f"{self._path}:{number}"
+            )
+        elif is_range:
             self._division.add_error(
                 number,
                 f"{quoted_repr(cells[0])} is a multiword token or an empty node of CoNLL-U, not a"
@@ -235,6 +249,8 @@ class ConllParser:
         self._token_column = self._columns.token % count
         self._tag_column = self._columns.tag % count
         ignored_columns = count - len({column % count for column in columns})
+        if self._columns.layout.counts_tokens and self._token_column:
+            ignored_columns -= 1
         if ignored_columns:
             self._conversion.add(
                 "columns that are neither token nor tag", f"{self._path}:{number}", ignored_columns

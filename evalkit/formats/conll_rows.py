@@ -8,7 +8,7 @@ as an error, are not split here but one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -17,6 +17,11 @@ from evalkit.formats.conll_documents import DOCSTART
 
 LINE_FEED = ord("\n")
 CHUNK_SIZE = 200_000  # bytes that are read at once
+SPLITTERS: dict[str, Callable[[str], list[str]]] = {
+    "any": re.compile(r"[^ \t]+").findall,
+    "tab": lambda line: line.split("\t"),
+    "space": re.compile("[^ ]+").findall,
+}
 RANGE = re.compile(r"\d+[-.]\d+")  # multiword tokens (2-3) and empty nodes (3.1) of CoNLL-U
 # All bytes but a separator, line feeds, and the other characters at which str.split splits ASCII
 _OTHERS = {

@@ -102,9 +102,11 @@ def read(
     check_text_option(text)
     with open_rereadable_input(path) as file:
         key = _choose_key(path, find_misc_keys(file), misc_key)
+        if misc_key is None and key is not None:
+            conversion.detected.add(f"tags of entities under {key} in MISC", str(path))
         file.seek(0)
         if documents is None:
-            division = detect_documents(file, comments=True)
+            division = detect_documents(file, lambda _: True)
             file.seek(0)
         else:
             division = parse_documents(documents)

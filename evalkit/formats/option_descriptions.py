@@ -28,7 +28,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "tag_column": "Column of the tag, from 0; negative from the end; several: 2+3.",
         "documents": "What a document is: docstart, sentence, file or a number of sentences.",
         "separator": "Column separator: any (spaces and tabs), tab or space.",
-        "comments": "Whether lines that begin with # are comments.",
+        "comments": "Whether lines that begin with # are comments; default: if no row looks so.",
         "embed_text": "Whether to write the text in a comment line.",
         "tokenizer": "Tokens to write: words, or whitespace (split at white space).",
         "split_tokens": "Whether to split tokens where an entity begins or ends inside them.",

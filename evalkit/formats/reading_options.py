@@ -58,7 +58,7 @@ WITHOUT_EFFECT = (
 # Options that can change a score on the side of gold only: predictions have the documents of gold
 GOLD_OPTIONS = ("documents",)
 # Values that are not in the signature, of options whose default depends on the file
-USUAL_VALUES = {"documents": "docstart"}
+USUAL_VALUES = {"documents": "docstart", "comments": "false"}
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
 
 

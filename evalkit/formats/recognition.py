@@ -223,6 +223,8 @@ LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ),
 )
 TAG = re.compile(rb"O|[BIESLUM]-\S+")
+BRACKETS = re.compile(rb"(\([^()*]+)*\*?\)*")  # of an entity in CoNLL-2012
+FIRST_WORDS = (b"1", b"1-2", b"0.1")  # of a sentence in CoNLL-U
 
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
@@ -258,7 +260,13 @@ def recognized_by_content() -> frozenset[str]:
     """Returns the formats whose files or folders are recognized whatever their suffix."""
     folders = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
     by_record = {format for format, _, _ in SIGNS} - {"", "jsonl"}
-    by_line = {format for format, _ in LINE_SIGNS} | {"conll", "spans", "tokens"}
+    by_line = {format for format, _ in LINE_SIGNS} | {
+        "conll",
+        "conll2012",
+        "conllu",
+        "spans",
+        "tokens",
+    }
     return frozenset(by_record | by_line | folders | {"hf"})
 
 
@@ -284,7 +292,14 @@ def _recognize_lines(head: bytes) -> tuple[str, ...]:
     tags = [row[-1] for row in rows if len(row) > 1]
     are_tags = len(tags) == len(rows) and all(map(TAG.fullmatch, tags))
     # A tag other than O is needed: a text has lines that end with a letter, too.
-    return ("conll",) if are_tags and any(tag != b"O" for tag in tags) else ()
+    if are_tags and any(tag != b"O" for tag in tags):
+        return ("conll",)
+    if rows and all(len(row) > 11 and BRACKETS.fullmatch(row[10]) for row in rows):
+        return ("conll2012",)
+    rows = [line.split(b"\t") for line in lines if line.strip() and not line.startswith(b"#")]
+    if rows and rows[0][0] in FIRST_WORDS and all(len(row) == 10 for row in rows):
+        return ("conllu",)
+    return ()
 
 
 def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | None:

@@ -182,9 +182,9 @@ BAD = [
     ("Ada B-PER\n\f\nmet O\n", f"f.conll:2: 1 column, but 2 on line 1: '\\x0c'; {ANY}"),
     ("Ada B-PER\n\u3000\nmet O\n", f"f.conll:2: 1 column, but 2 on line 1: '\\u3000'; {ANY}"),
     (
-        "Ada B-PER\n# text = it is\n",
+        "Ada B-PER\n#text it is\n",
         (
-            "f.conll:2: 5 columns, but 2 on line 1: '# text = it is'; if lines that begin with #"
+            "f.conll:2: 3 columns, but 2 on line 1: '#text it is'; if lines that begin with #"
             " are comments, use comments=True"
         ),
     ),
