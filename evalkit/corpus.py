@@ -163,7 +163,8 @@ class Corpus:
         """Returns a corpus built from examples in memory.
 
         An example is a Document, a dict with the keys of a JSONL line (`text`, `entities` and so
-        on), or a spaCy-style pair (text, {"entities": [(start, end, label), …]}). A table with the
+        on), a spaCy-style pair (text, {"entities": [(start, end, label), …]}), or an object of
+        Presidio, Dataturks or displaCy, as the format spacy-json reads them. A table with the
         Arrow PyCapsule interface (of pyarrow, pandas, polars, duckdb) or a data set of the package
         `datasets` has a document in each row, or an entity; see the format parquet. Examples
         without an id get "doc-1", "doc-2" and so on, by position. Without "entities", the entities

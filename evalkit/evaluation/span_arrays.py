@@ -18,6 +18,8 @@ from evalkit.scoring.columns import Ints
 MAX_OFFSET = 2**62  # sums and differences of offsets must fit into 64 bits
 Triple = tuple[int, int, str]  # start, end, label
 BareSpan = Triple | Mapping[str, Any]
+# Keys of the label of a span in a dict: those of transformers and of Presidio, too
+LABEL_KEYS = ("label", "entity_group", "entity_type")
 
 
 def check_equal_length(gold: Sequence[Any], predicted: Sequence[Any], what: str) -> None:
@@ -115,7 +117,7 @@ def _to_columns(flat: Sequence[Triple], labels: Vocabulary) -> tuple[Ints, Ints,
 
 def _triple_of(span: Mapping[str, Any]) -> Any:
     """A span that is given as a dict; the dict itself where it has no start, end and label."""
-    label = span.get("label", span.get("entity_group"))
+    label = next((span[key] for key in LABEL_KEYS if key in span), None)
     return (
         (span["start"], span["end"], label)
         if label is not None and "start" in span and "end" in span

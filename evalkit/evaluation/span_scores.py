@@ -168,10 +168,10 @@ def score_spans(
 ) -> Scores:
     """Score lists of (start, end, label), one for each document, against those of gold.
 
-    Ends are exclusive. A span may be a dict with start, end and label (or entity_group, as in
-    transformers); other keys are ignored. Both sides may be data frames with a span in each row
-    (document, start, end, label), or a document; see the format parquet. Their documents are joined
-    by id, and those without rows on one side are counted.
+    Ends are exclusive. A span may be a dict with start, end and label (entity_group, as in
+    transformers, or entity_type, as in Presidio); other keys are ignored. Both sides may be data
+    frames with a span in each row (document, start, end, label), or a document; see the format
+    parquet. Their documents are joined by id, and those without rows on one side are counted.
 
     - `metrics`: those of entities.
     - `labels`: a list of labels to score.

@@ -2,7 +2,8 @@
 
 An example is a Document, a dict with the keys of a JSONL line, or a spaCy-style pair (text,
 {"entities": [(start, end, label)]}). In a dict, `id` may be missing, and entities may be (start,
-end, label) triples.
+end, label) triples. Objects of other tools (Presidio, Dataturks, displaCy) are read as the format
+spacy-json reads them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,24 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Document, Entity
-from evalkit.errors import DocumentError, InputError, quoted_repr
+from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.jsonl import QuotedDocumentLine, document_of
+from evalkit.formats.offsets import DOCUMENT_CONVENTION
+from evalkit.formats.recognition import is_pair
+from evalkit.formats.spacy_json import (
+    END_KEYS,
+    LABEL_KEYS,
+    LIST_KEYS,
+    START_KEYS,
+    TEXT_KEYS,
+    draft_example,
+)
+from evalkit.formats.tool_exports import build_document
 
+# Keys of examples and of entities that other tools write
+EXPORT_KEYS = {*TEXT_KEYS, *LIST_KEYS} - {"text", "entities"}
+ENTITY_KEYS = {*START_KEYS, *END_KEYS, *LABEL_KEYS} - {"start", "end", "label"}
 EXPECTED = 'a Document, a dict with "text", or (text, {"entities": [(start, end, label)]})'
 
 
@@ -49,6 +64,8 @@ def document_from_example(example: Any, number: int, conversion: ConversionRepor
     location = f"examples[{number}]"
     if isinstance(example, Document):
         return example
+    if _is_export(example):
+        return _document_from_export(example, number, location, conversion)
     if isinstance(example, Mapping):
         return _document_from_dict(example, f"doc-{number + 1}", location)
     if (
@@ -69,6 +86,40 @@ def document_from_example(example: Any, number: int, conversion: ConversionRepor
         return Document(f"doc-{number + 1}", text, entities)
     except DocumentError as error:
         raise InputError(f"{location}: {error}") from None
+
+
+def _is_export(example: Any) -> bool:
+    """Whether an example has keys or entities that spacy-json has, and evalkit's JSONL has not."""
+    if is_pair(example):
+        fields, other_keys = example[1], ENTITY_KEYS | {"start"}
+    elif isinstance(example, Mapping) and example.keys() & set(TEXT_KEYS):
+        fields, other_keys = example, ENTITY_KEYS
+    else:
+        return False
+    entities = fields.get("entities")
+    if entities is None:
+        return bool(fields.keys() & EXPORT_KEYS)
+    if not isinstance(entities, (list, tuple)):
+        return False
+    return any(
+        bool(entity.keys() & other_keys)
+        if isinstance(entity, Mapping)
+        else isinstance(entity, (list, tuple)) and len(entity) == 4
+        for entity in entities
+    )
+
+
+def _document_from_export(
+    example: Any, number: int, location: str, conversion: ConversionReport
+) -> Document:
+    try:
+        draft = draft_example(example, location, number + 1, conversion, "entities")
+    except InputError as error:
+        raise InputError(f"{location}: {error}") from None
+    document = build_document(location, draft, DOCUMENT_CONVENTION)
+    if isinstance(document, LoadError):
+        raise InputError(str(document))
+    return document
 
 
 def _document_from_dict(example: Mapping[str, Any], id: str, location: str) -> Document:

@@ -205,6 +205,7 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("spacy-json", ("text", "entities"), _has_triples("entities")),
     ("spacy-json", ("annotations",), lambda record: is_pair(record["annotations"][0])),
     ("spacy-json", ("full_text", "spans"), _always),
+    ("spacy-json", ("paragraphs",), lambda record: "sentences" in record["paragraphs"][0]),
     ("spacy-json", ("content", "annotation"), _has_points),
     ("spacy-json", ("text", "annotation"), _has_points),
     ("spacy-json", ("text", "spans"), _has_entity_types),

@@ -17,13 +17,17 @@ The ends of Dataturks are inclusive and converted. A fourth value of a list, the
 base, is the attribute `link`. Without entities, those of a text were not annotated. An example
 without an id gets the id "doc-N", where N is its number in the file.
 
-spaCy's older JSON with `paragraphs` is converted by spaCy: `python -m spacy convert FILE.json DIR`
-writes a .spacy file, which the format docbin reads. (Sources: spacy.io/api/data-formats, usage of
-v2 and v3; presidio-evaluator 0.2; the export of Dataturks.)
+The training data of spaCy 2 (`{"id", "paragraphs": [{"raw", "sentences": [{"tokens": [{"orth",
+"ner"}]}]}]}`) are read, too: each paragraph is a document, with the entities of the BILUO tags in
+`ner`. Its id is that of the example; of several paragraphs, "ID/1", "ID/2" and so on. Without
+`raw`, the text is the tokens with their `space`, or joined by spaces. (Sources:
+spacy.io/api/data-formats, usage of v2 and v3; spacy.training.gold_io of spaCy 3.8;
+presidio-evaluator 0.2; the export of Dataturks.)
 
 **Reading options**
 
-- `entities`: the name of the list: entities, or that of a span group in `spans`, such as sc.
+- `entities`: the name of the list: entities, or that of a span group in `spans`, such as sc. Spans
+  of other groups are counted as dropped.
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
   units".
 
@@ -53,6 +57,7 @@ from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.recognition import is_pair
 from evalkit.formats.registry import DocumentResults
+from evalkit.formats.spacy_paragraphs import iter_paragraphs
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
 EXPECTED = 'expected [text, {"entities": [[start, end, label]]}] or an object with "text"'
@@ -81,10 +86,13 @@ def read(
 
     Raises UnknownNameError for an unknown value of an option.
     """
-    return exported.documents(
-        iter_drafts(path, conversion, entities),
-        OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form),
-    )
+    convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
+    for count, (position, example) in enumerate(_iter_examples(path), 1):
+        if isinstance(example, Mapping) and has_paragraphs(example):
+            yield from iter_paragraphs(example, position, count, conversion)
+        else:
+            draft = _draft_or_error(example, position, count, conversion, entities)
+            yield from exported.documents(iter(draft), convention)
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
@@ -93,17 +101,33 @@ def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
 
 
 def iter_drafts(path: Path, conversion: ConversionReport, entities: str) -> Drafts:
-    """Yields the unchecked document of each example. entities: the name of the list."""
+    """Yields the unchecked document of each example with offsets.
+
+    entities: the name of the list.
+    """
     for count, (position, example) in enumerate(_iter_examples(path), 1):
-        if isinstance(example, LoadError):
-            yield position, example
-        elif example is None:
-            conversion.skipped.add("empty examples", position)
-        else:
-            try:
-                yield position, _draft(example, position, count, conversion, entities)
-            except InputError as error:
-                yield position, LoadError([f"{position}: {error}"])
+        if not isinstance(example, Mapping) or not has_paragraphs(example):
+            yield from _draft_or_error(example, position, count, conversion, entities)
+
+
+def has_paragraphs(example: Mapping[str, Any]) -> bool:
+    """Whether an example is a document in the training data of spaCy 2."""
+    return "paragraphs" in example and not any(key in example for key in TEXT_KEYS)
+
+
+def _draft_or_error(
+    example: Any, position: str, count: int, conversion: ConversionReport, entities: str
+) -> list[tuple[str, RawDocument | LoadError]]:
+    """The unchecked document of an example, or its error; nothing for an empty example."""
+    if isinstance(example, LoadError):
+        return [(position, example)]
+    if example is None:
+        conversion.skipped.add("empty examples", position)
+        return []
+    try:
+        return [(position, draft_example(example, position, count, conversion, entities))]
+    except InputError as error:
+        return [(position, LoadError([f"{position}: {error}"]))]
 
 
 def _iter_examples(path: Path) -> Iterator[tuple[str, Any]]:
@@ -139,21 +163,24 @@ def _has_examples_on_lines(data: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     if isinstance(first, dict):
-        return any(key in first for key in TEXT_KEYS)
+        return any(key in first for key in (*TEXT_KEYS, "paragraphs"))
     return is_pair(first)
 
 
 def _raw_items(data: bytes) -> list[bytes]:
     """The items of a JSON list, or of the list `annotations` of an object, as they are written."""
     if data.lstrip().startswith(b"{"):
-        data = bytes(msgspec.json.decode(data, type=_AnnotatorFile).annotations)
+        annotator_file = msgspec.json.decode(data, type=_AnnotatorFile)
+        if not bytes(annotator_file.annotations):
+            return [data.strip()]
+        data = bytes(annotator_file.annotations)
     return list(map(bytes, msgspec.json.decode(data, type=list[msgspec.Raw])))
 
 
 class _AnnotatorFile(msgspec.Struct):
     """A file of NER Annotator."""
 
-    annotations: msgspec.Raw
+    annotations: msgspec.Raw = msgspec.Raw(b"")
 
 
 def _iter_literals(
@@ -190,7 +217,7 @@ def _is_literal_pair(value: ast.List | ast.Tuple) -> bool:
     return len(value.elts) == 2 and isinstance(value.elts[1], ast.Dict)
 
 
-def _draft(
+def draft_example(
     example: Any, position: str, count: int, conversion: ConversionReport, list_name: str
 ) -> RawDocument:
     """The unchecked document of an example. Raises InputError for anything else."""
@@ -199,11 +226,6 @@ def _draft(
         id = None
     elif isinstance(example, Mapping):
         text_key = next((key for key in TEXT_KEYS if key in example), None)
-        if text_key is None and "paragraphs" in example:
-            raise InputError(
-                "the JSON of spaCy 2: convert it with `python -m spacy convert FILE.json DIR`, and"
-                " read the .spacy file"
-            )
         if text_key is None:
             raise InputError(f"no text: {EXPECTED}; keys: {', '.join(map(str, example)) or 'none'}")
         text = example[text_key]
@@ -230,6 +252,7 @@ def _read_spans(
     if list_name != "entities" or (location == "spans" and isinstance(groups, Mapping)):
         read_key, location = "spans", f"spans.{list_name}"
         items = groups.get(list_name) if isinstance(groups, Mapping) else None
+        _count_other_groups(groups, list_name, position, conversion)
     for key, value in annotations.items():
         if key != read_key and value not in (None, [], {}, ""):
             conversion.add(f"values of the key {quoted_repr(key)}", position)
@@ -241,6 +264,15 @@ def _read_spans(
     for n, item in enumerate(items):
         spans += _spans_of(item, f"{location}[{n}]", position, conversion)
     return spans
+
+
+def _count_other_groups(
+    groups: Any, list_name: str, position: str, conversion: ConversionReport
+) -> None:
+    """Counts the spans of the span groups that are not read."""
+    for name, group in groups.items() if isinstance(groups, Mapping) else ():
+        if name != list_name and isinstance(group, (list, tuple)) and group:
+            conversion.add(f"spans of the span group {quoted_repr(name)}", position, len(group))
 
 
 def _spans_of(

@@ -78,7 +78,7 @@ def documents(drafts: Drafts, reading: OffsetConvention) -> DocumentResults:
         if isinstance(draft, LoadError):
             yield position, draft
         else:
-            yield position, _document(position, draft, reading)
+            yield position, build_document(position, draft, reading)
 
 
 def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
@@ -90,7 +90,10 @@ def cases(drafts: Drafts) -> Iterator[SurfaceCheck]:
                     yield draft.text, span.start, span.end, span.text
 
 
-def _document(position: str, draft: RawDocument, reading: OffsetConvention) -> Document | LoadError:
+def build_document(
+    position: str, draft: RawDocument, reading: OffsetConvention
+) -> Document | LoadError:
+    """Returns the document of a draft, or a LoadError with all of its errors."""
     offsets = reading.converter_for(draft.text)
     entities: list[Entity] = []
     errors: list[str] = []

@@ -320,12 +320,13 @@ def test_a_span_twice_is_wrong_in_a_prediction_and_refused_in_gold():
         score_spans([[], [(0, 3, "A"), (0, 3, "A")]], [[], []])
 
 
-def test_spans_may_be_dicts_as_nervaluate_and_transformers_give_them():
-    triples = [[(0, 3, "A"), (4, 6, "B")], []]
+def test_spans_may_be_dicts_as_nervaluate_transformers_and_presidio_give_them():
+    triples = [[(0, 3, "A"), (4, 6, "B"), (7, 8, "C")], []]
     dicts = [
         [
             {"label": "A", "start": 0, "end": 3},
             {"entity_group": "B", "start": 4, "end": 6, "score": 0.9, "word": "x"},
+            {"entity_type": "C", "start": 7, "end": 8, "score": 0.9},
         ],
         [],
     ]

@@ -1,10 +1,21 @@
 """Corpora from what is in memory: documents, dicts, and spaCy-style examples."""
 
+import json
 import re
 
 import pytest
 
-from evalkit import Corpus, Document, Entity, InputError, compare, evaluate, predict, score
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    compare,
+    evaluate,
+    load_corpus,
+    predict,
+    score,
+)
 
 PAIRS = [
     ("Ann left Ohio", {"entities": [(0, 3, "PER"), (9, 13, "LOC")]}),
@@ -38,6 +49,56 @@ def test_a_dict_keeps_its_id_and_may_have_every_layer():
     assert (document.id, document.events[0].label, document.entities) == ("a", "Go", None)
 
 
+ADA = {"start": 0, "end": 3}
+
+
+@pytest.mark.parametrize(
+    ("example", "dropped"),
+    [
+        (("Ada ran", {"entities": [{**ADA, "label": "P"}]}), {}),
+        (("Ada ran", {"entities": [{**ADA, "entity_type": "P", "score": 0.5}]}), {}),
+        (("Ada ran", {"spans": [(0, 3, "P")], "cats": {"a": 1}}), {"values of the key 'cats'": 1}),
+        ({"text": "Ada ran", "spans": [{**ADA, "label": "P"}]}, {}),
+        ({"text": "Ada ran", "entities": [{**ADA, "entity_type": "P"}]}, {}),
+        ({"text": "Ada ran", "ents": [{**ADA, "label": "P"}], "title": None}, {}),
+        (
+            {
+                "full_text": "Ada ran",
+                "spans": [{"entity_type": "P", "start_position": 0, "end_position": 3}],
+            },
+            {},
+        ),
+        (
+            {
+                "content": "Ada ran",
+                "annotation": [{"label": ["P"], "points": [{"start": 0, "end": 2}]}],
+            },
+            {},
+        ),
+    ],
+)
+def test_examples_of_other_tools_are_read_as_from_a_file(tmp_path, example, dropped):
+    (tmp_path / "a.json").write_text(json.dumps([example]))
+
+    corpus = Corpus.from_examples([example])
+
+    assert [(e.label, e.start, e.end) for e in corpus[0].entities] == [("P", 0, 3)]
+    assert corpus.conversion.dropped == dropped
+    from_file = load_corpus(f"spacy-json:{tmp_path}/a.json")
+    assert corpus == from_file
+    assert corpus.conversion.dropped == from_file.conversion.dropped
+    assert score([example], [example], "ner", boot=0)["ner"].micro.tp == 1
+
+
+def test_links_and_span_groups_that_are_not_read_are_kept_or_counted():
+    linked = Corpus.from_examples([("Ada ran", {"entities": [(0, 3, "P", "Q7259")]})])
+    groups = Corpus.from_examples([("Ada ran", {"spans": {"sc": [(0, 3, "P")], "x": []}})])
+
+    assert linked[0].entities[0].attributes == {"link": "Q7259"}
+    assert groups[0].entities is None
+    assert groups.conversion.dropped == {"spans of the span group 'sc'": 1}
+
+
 @pytest.mark.parametrize("predicted", [DICTS, DOCUMENTS, Corpus(DOCUMENTS)])
 def test_lists_are_scored_like_corpora(predicted):
     micro = score(PAIRS, predicted, "ner", boot=0)["ner"].micro
@@ -57,7 +118,12 @@ def test_a_model_runs_on_a_list_of_examples():
 @pytest.mark.parametrize(
     ("examples", "message"),
     [
-        ([{"text": "x", "spans": []}], "examples[0]: Object contains unknown field 'spans'"),
+        ([{"text": "x", "cats": []}], "examples[0]: Object contains unknown field 'cats'"),
+        (
+            [{"text": "x", "spans": [{"start": 0, "end": 9, "label": "A"}]}],
+            "examples[0]: document 'doc-1', spans[0].end: 9 is past the end",
+        ),
+        ([("x", {"entities": [{"start": 0}]})], "examples[0]: entities[0]: expected [start, end"),
         ([{"meta": {}}], "examples[0]: Object missing required field 'text'"),
         (
             [{"text": "x"}, {"text": "x", "entities": [{"label": "A", "start": 0, "end": 9}]}],
