@@ -57,6 +57,8 @@ WITHOUT_EFFECT = (
 )
 # Options that can change a score on the side of gold only: predictions have the documents of gold
 GOLD_OPTIONS = ("documents",)
+# Options that name a file, of which the signature has the name without the folder
+FILE_OPTIONS = ("typesystem", "coref")
 # Values that are not in the signature, of options whose default depends on the file
 USUAL_VALUES = {"documents": "docstart", "comments": "false"}
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%,+=:|"})
@@ -211,7 +213,7 @@ def changed_options(read: Callable[..., Any], options: Mapping[str, Any]) -> dic
     for name, value in shared.own.items():
         usual_value = USUAL_VALUES.get(name, defaults.get(name))
         if name not in WITHOUT_EFFECT and _format_value(value) != _format_value(usual_value):
-            changed[name] = _format_value(value)
+            changed[name] = _format_value(Path(value) if name in FILE_OPTIONS else value)
     if shared.duplicates is not None:
         changed["duplicates"] = shared.duplicates
     if shared.trim:

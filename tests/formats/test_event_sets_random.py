@@ -295,3 +295,137 @@ def test_random_relations_of_docred_score_as_the_sets_of_its_evaluation(tmp_path
     assert (row.tp, row.predicted, row.gold) == (correct, len(predicted_facts), len(gold_facts))
     assert row.f1 == pytest.approx(2 * correct / (len(predicted_facts) + len(gold_facts)))
     assert correct > documents / 4
+
+
+def random_wikievents(draw, n):
+    """A document of WikiEvents and its clusters. Sentences follow each other without a space."""
+    sentences = random_sentences(draw)
+    tokens = [token for sentence in sentences for token in sentence]
+
+    def token_range():
+        return tuple(sorted(draw.sample(range(len(tokens) + 1), 2)))
+
+    mentions = []
+    for k, (first, end) in enumerate(unique(draw, token_range, lambda item: item)):
+        mentions.append(
+            {
+                "id": f"d{n}-T{k}",
+                "start": first,
+                "end": end,
+                "entity_type": draw.choice("AB"),
+                "text": " ".join(tokens[first:end]),
+            }
+        )
+    ids = [mention["id"] for mention in mentions]
+    first = draw.randrange(len(tokens))
+    trigger = {"start": first, "end": first + 1, "text": tokens[first]}
+    arguments = [{"entity_id": id, "role": f"r{k}"} for k, id in enumerate(ids[:2])]
+    event = {"id": f"d{n}-E", "event_type": "T", "trigger": trigger, "arguments": arguments}
+    record = {
+        "doc_id": f"d{n}",
+        "tokens": tokens,
+        "text": "".join(" ".join(sentence) for sentence in sentences),
+        "sentences": [[[], ""]],
+        "entity_mentions": mentions,
+        "event_mentions": [event],
+    }
+    return record, {"doc_key": f"d{n}", "clusters": [ids[:2]] if len(ids) > 1 else []}
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS, ids=str)
+def test_random_documents_of_wikievents_have_the_texts_of_plain_loops(tmp_path, documents):
+    draw = random.Random(documents)
+    records, clusters = zip(*[random_wikievents(draw, n) for n in range(documents)])
+    coref = write_lines(tmp_path / "coref", clusters)
+
+    corpus = load_corpus(f"wikievents:{write_lines(tmp_path / 'a', records)}?coref={coref}")
+
+    clustered = 0
+    for record, cluster, document in zip(records, clusters, corpus, strict=True):
+        tokens = record["tokens"]
+        offsets, position = [], 0
+        for token in tokens:  # the next occurrence, after at most one space
+            position += record["text"][position] == " "
+            assert record["text"].startswith(token, position)
+            offsets.append((position, position + len(token)))
+            position += len(token)
+        expected = []
+        for mention in record["entity_mentions"]:
+            ids = [ids for ids in cluster["clusters"] if mention["id"] in ids]
+            clustered += len(ids)
+            referent = ids[0][0] if ids else None
+            start, end = offsets[mention["start"]][0], offsets[mention["end"] - 1][1]
+            expected.append((mention["id"], mention["entity_type"], start, end, referent))
+        assert document.text == record["text"]
+        assert [
+            (each.id, each.label, each.start, each.end, (each.attributes or {}).get("entity"))
+            for each in document.entities
+        ] == expected
+        (event,), (raw,) = document.events, record["event_mentions"]
+        assert (event.trigger.start, event.trigger.end) == offsets[raw["trigger"]["start"]]
+        spans = {id: (start, end) for id, _, start, end, _ in expected}
+        assert [(each.role, each.start, each.end) for each in event.arguments] == [
+            (each["role"], *spans[each["entity_id"]]) for each in raw["arguments"]
+        ]
+    assert clustered > documents
+
+
+def random_casie(draw, n):
+    """An article whose spans are at their offsets, or off by one at an end."""
+    words = [f"{draw.choice('abcdefghijk')}{k}{draw.choice(['é', '🎉', 'x'])}" for k in range(12)]
+    text = " ".join(words)
+    starts = [len(" ".join(words[:k])) + (k > 0) for k in range(12)]
+
+    def span(k):
+        before, after = draw.choice([(0, 0), (0, 0), (0, 0), (1, 0), (0, -1), (1, 1)])
+        end = starts[k] + len(words[k])
+        return {"startOffset": starts[k] + before, "endOffset": end + after, "text": words[k]}
+
+    hoppers = []
+    for index in range(draw.randint(0, 2)):
+        events = []
+        for k in range(draw.randint(1, 2)):
+            number = 6 * index + 3 * k
+            arguments = []
+            for m in range(draw.randint(0, 2)):
+                arguments.append(
+                    {
+                        **span(number + m + 1),
+                        "index": f"T{number + m}",
+                        "type": "Person",
+                        "role": {"type": f"R{m}"},
+                    }
+                )
+            event = {"index": f"E{number}", "type": "A", "subtype": "B", "nugget": span(number)}
+            events.append({**event, "realis": "Actual", "argument": arguments})
+        hoppers.append({"index": index, "events": events})
+    return {"sourcefile": f"{n}.txt", "content": text, "cyberevent": {"hopper": hoppers}}
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS, ids=str)
+def test_random_articles_of_casie_have_the_texts_of_plain_loops(tmp_path, documents):
+    draw = random.Random(documents)
+    records = [random_casie(draw, n) for n in range(documents)]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+
+    corpus = load_corpus(f"casie:{tmp_path}/a.json")
+
+    moved = 0
+    for record, document in zip(records, corpus, strict=True):
+        expected, entities = [], []
+        for hopper in record["cyberevent"]["hopper"]:
+            for event in hopper["events"]:
+                arguments = [(each["role"]["type"], each["text"]) for each in event["argument"]]
+                expected.append((event["nugget"]["text"], hopper["index"], arguments))
+                entities += [each["text"] for each in event["argument"]]
+                for each in (event["nugget"], *event["argument"]):
+                    start, end = each["startOffset"], each["endOffset"]
+                    moved += record["content"][start:end] != each["text"]
+        found = []
+        for event in document.events:
+            arguments = [(each.role, text_at(document, each)) for each in event.arguments]
+            found.append((text_at(document, event.trigger), event.attributes["event"], arguments))
+        assert found == expected
+        assert [text_at(document, each) for each in document.entities] == entities
+    assert corpus.conversion.repaired == {"spans moved by one character to their text": moved}
+    assert moved > documents / 10

@@ -3,6 +3,7 @@ conversion report, the signature's `read`.
 """
 
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -356,6 +357,14 @@ def test_each_reading_option_gives_another_signature(format, option):
         score(other, plain, "entities/strict", boot=0),
         score(other, Corpus([ONCE], "b"), "entities/strict", boot=0),
     ).differences
+
+
+@pytest.mark.parametrize(("format", "option"), [("cas", "typesystem"), ("wikievents", "coref")])
+def test_files_are_in_the_signature_without_their_folder(format, option):
+    read = parse_location(f"{format}:x").module.read
+
+    for value in ("/home/a/file.xml", Path("b/file.xml"), "file.xml"):
+        assert changed_options(read, {option: value}) == {option: "file.xml"}
 
 
 @pytest.mark.parametrize("format", FORMATS)
