@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from evalkit.data.schema import Schema
     from evalkit.errors import EvalkitError, InputError, LoadError
+    from evalkit.evaluation.annotator_scores import agreement
     from evalkit.evaluation.corpus_scores import compare, evaluate, score
     from evalkit.evaluation.emulation import conventions as conventions
     from evalkit.evaluation.emulation import emulate
@@ -66,6 +67,7 @@ __all__ = [
     "Span",
     "Unplaced",
     "Zone",
+    "agreement",
     "compare",
     "emulate",
     "evaluate",
@@ -95,6 +97,7 @@ __getattr__, __dir__ = import_lazily(
         ),
         "evalkit.data.schema": ("Schema",),
         "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
+        "evalkit.evaluation.annotator_scores": ("agreement",),
         "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
         "evalkit.evaluation.emulation": ("conventions", "emulate"),
         "evalkit.evaluation.error_fixes": ("fix_errors", "repair"),

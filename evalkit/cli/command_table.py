@@ -93,6 +93,12 @@ COMMANDS = {
         "emulate_command",
         "Print what another scorer prints, and explain the difference.",
     ),
+    "agreement": _source(
+        EVALUATION,
+        "agreement_commands",
+        "agreement_command",
+        "Measure the agreement of annotators: F1 of pairs, κ, α and γ.",
+    ),
     "validate": _source(
         CORPORA,
         "corpus_commands",
@@ -143,9 +149,8 @@ COMMANDS = {
     ),
 }
 
-
 # Other names of commands, which are not in the help
-COMMAND_ALIASES = {"as": "emulate"}
+COMMAND_ALIASES = {"agree": "agreement", "as": "emulate"}
 
 
 def load_command(name: str) -> Any:

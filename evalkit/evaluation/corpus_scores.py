@@ -286,7 +286,7 @@ def compare_named(
     for name, runs_of_system in runs:
         scores = [_load_or_score(run, gold, metrics, options or {}) for run in runs_of_system]
         unescaped = name or _system_name(runs_of_system[0], scores[0])
-        scores_of[_unique_name(escape_surrogates(unescaped), scores_of)] = scores
+        scores_of[unique_name(escape_surrogates(unescaped), scores_of)] = scores
     return compare_scores(
         scores_of,
         None if metrics is None else parse_metrics(metrics),
@@ -312,7 +312,7 @@ def _system_name(system: Scores | CorpusSource, scores: Scores) -> str:
     return scores.metadata.model
 
 
-def _unique_name(name: str, taken: Container[str]) -> str:
+def unique_name(name: str, taken: Container[str]) -> str:
     """The name, with a number behind it if it is taken."""
     unique = name
     number = 2

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalkit.corpus import Corpus, to_corpus
 from evalkit.data.batch import Vocabulary
 from evalkit.data.gold_alternatives import IGNORE
+from evalkit.data.label_maps import LabelMapping
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.evaluation.document_counter import DocumentCounter, ScoringTask, iter_item_pairs
 from evalkit.evaluation.document_join import EvaluationInputs, gc_disabled
@@ -46,12 +47,20 @@ class ScoringRun:
 
     has_documents = has_texts = True
 
-    def __init__(self, inputs: EvaluationInputs, options: ScoreOptions, documents: int) -> None:
-        """documents: the number of gold documents, or any number from 2 on."""
+    def __init__(
+        self,
+        inputs: EvaluationInputs,
+        options: ScoreOptions,
+        documents: int,
+        mapping: LabelMapping | None = None,
+    ) -> None:
+        """documents: the number of gold documents, or any number from 2 on. mapping: the label maps
+        of both sides, if they are not those of the options.
+        """
         self.task = ScoringTask(
             inputs,
             options,
-            options.resolve_labels(inputs.schema),
+            mapping or options.resolve_labels(inputs.schema),
             options.resampling(documents),
         )
         self._layers = LayerPresence()

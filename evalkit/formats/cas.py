@@ -30,6 +30,8 @@ entities or read other files.
 - `triggers`: another type of events.
 - `typesystem`: the file with the type system.
 - `view`: another view.
+- `annotator`: whose files are read, if each document is in several files: the documentId, beside a
+  documentTitle that is the document's.
 
 A file without NamedEntity has no entities; if types of a project's own are annotated instead, an
 error lists them. Relations count as annotated in all documents of a folder if one has relations,
@@ -77,6 +79,7 @@ from evalkit.errors import (
 )
 from evalkit.files import list_inputs, write_files, write_folder
 from evalkit.formats.annotated_layers import UnannotatedLayers, mark_annotated_layers
+from evalkit.formats.cas_annotators import find_annotators, select_files
 from evalkit.formats.cas_file import (
     ARRAY,
     HEAD,
@@ -119,12 +122,14 @@ def read(
     triggers: str | None = None,
     typesystem: str | Path | None = None,
     view: str | None = None,
+    annotator: str | None = None,
 ) -> DocumentResults:
     """Yields the path of each file with its document, or a LoadError.
 
-    The options are described above. Raises InputError for a folder without CAS files.
+    The options are described above. Raises InputError for a folder without CAS files, and
+    UnknownNameError for an annotator without files.
     """
-    results = _results(path, conversion, type, feature, triggers, typesystem, view)
+    results = _results(path, conversion, type, feature, triggers, typesystem, view, annotator)
     return mark_annotated_layers(results, "relations")
 
 
@@ -136,9 +141,13 @@ def _results(
     triggers: str | None,
     typesystem: str | Path | None,
     view: str | None,
+    annotator: str | None,
 ) -> DocumentResults:
     """Yields the documents, or LoadErrors; those without relations have no layer of relations."""
-    for file in files(path):
+    selected = files(path)
+    if annotator is not None:
+        selected = select_files(path, selected, typesystem, str(annotator), conversion)
+    for file in selected:
         try:
             cas = load_cas(file, type_system_loader(file, path, typesystem), conversion)
             selected_view = select_view(cas, view, file, conversion)
@@ -148,6 +157,11 @@ def _results(
             yield str(file), error
         except InputError as error:
             yield str(file), LoadError([f"{file}: {error}"])
+
+
+def list_annotators(path: Path, *, typesystem: str | Path | None = None) -> list[str]:
+    """Returns the annotators whose files a folder has, sorted."""
+    return sorted(set(filter(None, find_annotators(path, files(path), typesystem).values())))
 
 
 def files(path: Path) -> list[Path]:

@@ -117,6 +117,16 @@ def read(
     )
 
 
+def list_annotators(path: Path, *, annotation_source: str = "annotations") -> list[str]:
+    """Returns the annotators of a file, sorted: addresses, or ids where there are none. Of
+    predictions their model_version. Cancelled annotations do not count.
+    """
+    selection = TaskSelection(predictions=_check_source(annotation_source) == "predictions")
+    for _ in drafts(path, ConversionReport(), selection):
+        pass
+    return sorted(selection.annotator_names)
+
+
 def _check_source(source: str) -> str:
     if source not in ANNOTATION_SOURCES:
         raise UnknownNameError("annotation source", source, ANNOTATION_SOURCES)

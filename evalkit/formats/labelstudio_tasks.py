@@ -100,6 +100,14 @@ class Answer(msgspec.Struct):
             names = [author.get("id"), author.get("email")]
         return {str(name) for name in names if name is not None}
 
+    @property
+    def annotator(self) -> str:
+        """The name of the annotator: the address if there is one, else the id; "" without."""
+        author = self.completed_by if self.completed_by is not None else self.model_version
+        if isinstance(author, dict):
+            author = author.get("email") or author.get("id")
+        return "" if author is None else str(author)
+
 
 class LabelStudioTask(msgspec.Struct):
     """A task of a full export. Before Label Studio 1.0 `annotations` were called `completions`."""
@@ -119,19 +127,23 @@ class LabelStudioTask(msgspec.Struct):
 
 @dataclass
 class TaskSelection:
-    """The text field, the annotator and the control that are read, and all annotators seen."""
+    """The text field, the annotator and the control that are read, and all annotators seen: ids
+    and addresses, and one name for each.
+    """
 
     text_field: str | None = None
     annotator: str | None = None
     predictions: bool = False
     control: str | None = None
     annotators_seen: set[str] = field(default_factory=set)
+    annotator_names: set[str] = field(default_factory=set)
 
     def select(self, answers: Iterable[Answer]) -> Answer | None:
         """The first answer (by the annotator, if one is given), or None."""
         selected = None
         for answer in answers:
             self.annotators_seen |= answer.who
+            self.annotator_names.update(filter(None, [answer.annotator]))
             if selected is None and self.is_wanted(answer):
                 selected = answer
         return selected

@@ -71,6 +71,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
         "feature": "Feature that holds the label.",
         "typesystem": "File of the type system.",
         "view": "View to read.",
+        "annotator": "Annotator whose files to read, where documents are in several.",
         "file_format": "File format to write: xmi or json.",
     },
     "dygie": {

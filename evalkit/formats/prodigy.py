@@ -111,6 +111,21 @@ def read(
     )
 
 
+def list_annotators(path: Path) -> list[str]:
+    """Returns the annotators with accepted examples, sorted, without the name of the data set if
+    all begin with it: ann of news-ann.
+    """
+    names: set[str] = set()
+    for _, line in jsonl.iter_lines(path, dict[str, Any]):
+        if not isinstance(line, LoadError) and line.get("answer") not in ANSWERS[1:]:
+            names.update(_annotators_of(line)[:1])
+    parts = [name.rpartition("-") for name in sorted(names)]
+    has_one_prefix = len({(prefix, hyphen) for prefix, hyphen, _ in parts}) == 1
+    if has_one_prefix and all(prefix and last for prefix, _, last in parts):
+        return [last for _, _, last in parts]
+    return sorted(names)
+
+
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
     """Yields document text, start, end and surface form of tokens and of spans with a text,
     unchecked. Those of tokens without a span show, too, how offsets were counted.

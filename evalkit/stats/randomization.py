@@ -53,7 +53,8 @@ def draw_words(states: UInt64s, n: int) -> UInt64s:
         return splitmix64(states + step)
 
 
-def _states(keys: UInt64s, seed: int, stream: int) -> UInt64s:
+def seed_states(keys: UInt64s, seed: int, stream: int) -> UInt64s:
+    """The state of the sequence of each unit, for a seed and a purpose (stream)."""
     return hash_columns(
         keys, np.full(len(keys), seed % 2**64, np.uint64), np.full(len(keys), stream, np.uint64)
     )
@@ -94,7 +95,7 @@ def _random_permutations(moved_by: Floats, keys: UInt64s, replicates: int, seed:
     with threadpool_limits(1, "blas"):
         for unit in range(0, len(keys), UNITS_AT_ONCE):
             here = slice(unit, unit + UNITS_AT_ONCE)
-            states = _states(keys[here], seed, PERMUTATION_STREAM)
+            states = seed_states(keys[here], seed, PERMUTATION_STREAM)
             changes = moved_by[here]
             if np.abs(changes).sum(axis=0).max() < EXACT_IN_FLOAT32:
                 changes = changes.astype(np.float32)  # in half the time

@@ -84,14 +84,14 @@ UNDEFINED_RATIO = Interval(None, None, "the value is undefined")
 class RatioSample(NamedTuple):
     """What an interval of a ratio is computed from.
 
-    right, total: A and M. units: n. effective_units: K. effective_right, effective_wrong: the
-    effective numbers of units that hold the right and the wrong items; 0 without such items.
-    variance: V. residual_norm: √Σ r_d², where r_d = a_d M - A m_d, of the units that
-    `ratio_residuals` is given.
+    right, total: A and M; of a mean of ratios the mean and 1. units: n. effective_units: K.
+    effective_right, effective_wrong: the effective numbers of units that hold the right and the
+    wrong items; 0 without such items. variance: V. residual_norm: √Σ r_d², where
+    r_d = a_d M - A m_d, of the units that `ratio_residuals` is given.
     """
 
-    right: int
-    total: int
+    right: float
+    total: float
     units: int
     effective_units: float
     effective_right: float
@@ -100,7 +100,7 @@ class RatioSample(NamedTuple):
     residual_norm: float
 
     @property
-    def wrong(self) -> int:
+    def wrong(self) -> float:
         """B."""
         return self.total - self.right
 
