@@ -19,6 +19,7 @@ REASONS = {
     "needs transformers and a model",
     "needs gliner and a model",
     "needs an endpoint",
+    "needs an export",
     "needs Ray",
     "needs Spark",
 }

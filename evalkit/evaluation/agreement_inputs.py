@@ -30,11 +30,11 @@ class Annotator(NamedTuple):
 class PreparedAnnotators:
     """The annotations that are compared.
 
-    documents: an annotator to the documents by id; without documents on which a model failed,
-    without duplicates and items that have no place in the text. All annotators have the same texts
-    and zones. ids: of all documents, in the order in which they were read. duplicates, unplaced,
-    failures: an annotator to how many annotations, and documents, were left out. are_models:
-    whether every annotator has what only models have.
+    documents: an annotator to the documents by id that it annotated; without those on which a model
+    failed, without duplicates and items that have no place in the text. All annotators have the
+    same texts and zones. ids: of all documents, in the order in which they were read. duplicates,
+    unplaced, failures: an annotator to how many annotations, and documents, were left out.
+    are_models: whether every annotator has what only models have.
     """
 
     documents: dict[str, dict[str, Document]] = field(default_factory=dict)
@@ -173,6 +173,8 @@ def prepare_annotators(annotators: Sequence[Annotator]) -> PreparedAnnotators:
                         f"{name}: document {quoted_repr(document.id)} has other zones than that of"
                         f" {other}: expected the same zones, or zones of one annotator only"
                     )
+            if all(getattr(document, layer) is None for layer in LAYERS):
+                continue  # a text that this annotator did not annotate
             distinct = drop_duplicates(document)
             prepared.duplicates[name] += _count_annotations(document) - _count_annotations(distinct)
             prepared.unplaced[name] += len(document.unplaced)

@@ -24,8 +24,8 @@ from evalkit.evaluation.agreement_inputs import (
 from evalkit.evaluation.agreement_items import CHARACTERS, TOKENS, AnnotatedItems
 from evalkit.evaluation.pair_scores import PairMeans, score_pair
 from evalkit.evaluation.score_options import ScoreOptions
-from evalkit.results.agreement import (
-    Agreement,
+from evalkit.results.agreement import Agreement
+from evalkit.results.agreement_result import (
     AgreementResult,
     AnnotatorInfo,
     FleissKappa,

@@ -11,7 +11,7 @@ from evalkit.evaluation.agreement_inputs import PreparedAnnotators
 from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.evaluation.scoring_run import ScoringRun
-from evalkit.results.agreement import AgreementF1, DocumentF1, PairF1
+from evalkit.results.agreement_result import AgreementF1, DocumentF1, PairF1
 from evalkit.results.metric_scores import MetricScores
 from evalkit.results.scores import Scores
 from evalkit.scoring.columns import Ints

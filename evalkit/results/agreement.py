@@ -1,4 +1,4 @@
-"""The agreement of annotators: what was measured, as a file holds it, and as it is printed."""
+"""The agreement of annotators: print it, look numbers up, save it and read it back."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from evalkit.errors import (
     UnknownNameError,
     escape_controls,
     escape_controls_in_json,
-    quoted_repr,
-    spell_option,
 )
 from evalkit.files import replace_file
+from evalkit.results.agreement_report import build_agreement_report, list_rows
+from evalkit.results.agreement_result import SCHEMA_VERSION, AgreementF1, AgreementResult
 from evalkit.results.confusion import import_pandas
 from evalkit.results.tables import (
     DEFAULT_FORMAT,
@@ -26,192 +26,12 @@ from evalkit.results.tables import (
     to_html_fragment,
 )
 from evalkit.results.wording import pluralize
+from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import Metric
 
 if TYPE_CHECKING:
     from evalkit.results.error_analysis import ErrorAnalysis
     from evalkit.results.scores import Scores
-
-SCHEMA_VERSION = 1
-
-
-class AnnotatorInfo(msgspec.Struct, frozen=True):
-    """An annotator. documents: those with annotations, the only ones that can be compared.
-    duplicates, unplaced: annotations that were left out; failures: documents on which a model
-    failed.
-    """
-
-    name: str
-    documents: int
-    duplicates: int = 0
-    unplaced: int = 0
-    failures: int = 0
-
-
-class AgreementF1(msgspec.Struct, frozen=True):
-    """The mean agreement F1 over all pairs of annotators, of a metric or of one of its labels.
-
-    f1: the mean over the pairs in which it is defined; pairs: their number. low, high: the ends of
-    its interval, None where there is none; reason: why, or why to read it with care. min, max: the
-    least and the greatest F1 of a pair. documents: those that two annotators or more annotated.
-    """
-
-    metric: str
-    label: str | None
-    f1: float | None
-    low: float | None
-    high: float | None
-    reason: str
-    min: float | None
-    max: float | None
-    pairs: int
-    documents: int
-
-
-class PairF1(msgspec.Struct, frozen=True):
-    """The agreement F1 of two annotators: 2 · matched / (items_a + items_b).
-
-    documents: those that both annotated, of which alone items count. matched: the credit of matched
-    pairs.
-    """
-
-    metric: str
-    a: str
-    b: str
-    documents: int
-    f1: float | None
-    low: float | None
-    high: float | None
-    reason: str
-    matched: float
-    items_a: int
-    items_b: int
-
-
-class DocumentF1(msgspec.Struct, frozen=True):
-    """The agreement F1 of one document: the mean over the pairs with items in it, and its range."""
-
-    metric: str
-    document: str
-    f1: float | None
-    min: float | None
-    max: float | None
-    pairs: int
-
-
-class LabelPair(msgspec.Struct, frozen=True):
-    """How many spans that both annotators have got these two labels."""
-
-    a: str
-    b: str
-    n: int
-
-
-class LabelKappa(msgspec.Struct, frozen=True):
-    """Cohen's κ of the labels of spans that both annotators have, and the F1 of the spans alone.
-
-    expected: p_e, observed: p_o. kappa: None without such spans, and where p_e = 1. labels: the
-    pairs of labels, which are a confusion matrix.
-    """
-
-    layer: str
-    a: str
-    b: str
-    documents: int
-    exact_f1: float | None
-    n: int
-    observed: float | None
-    expected: float | None
-    kappa: float | None
-    labels: list[LabelPair]
-
-
-class FleissKappa(msgspec.Struct, frozen=True):
-    """Fleiss' κ of the labels of the n spans that all annotators have."""
-
-    layer: str
-    annotators: int
-    documents: int
-    n: int
-    observed: float | None
-    expected: float | None
-    kappa: float | None
-
-
-class NominalAlpha(msgspec.Struct, frozen=True):
-    """Krippendorff's α over characters or tokens (unit), of all labels at once, or, where items
-    overlap, of one label against the rest. n: the number of units. unlabeled: the share of units
-    without any label by anyone.
-    """
-
-    layer: str
-    unit: str
-    label: str | None
-    documents: int
-    n: int
-    unlabeled: float | None
-    observed: float | None
-    expected: float | None
-    alpha: float | None
-
-
-class UnitizingAlpha(msgspec.Struct, frozen=True):
-    """Krippendorff's αU of a label; n: units of all annotators. reason: why it is None."""
-
-    layer: str
-    label: str
-    documents: int
-    n: int
-    observed: float | None
-    expected: float | None
-    alpha: float | None
-    reason: str = ""
-
-
-class PairGamma(msgspec.Struct, frozen=True):
-    """γ of two annotators; n: units of both. gamma is known up to ± reach, since the expected
-    disorder is a mean over random corpora (samples, from the seed).
-    """
-
-    layer: str
-    a: str
-    b: str
-    documents: int
-    n: int
-    observed: float | None
-    expected: float | None
-    gamma: float | None
-    reach: float | None
-    samples: int
-    seed: int
-
-
-class AgreementResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured; the content of a file that `Agreement.save` writes.
-
-    consistency: whether the annotators are models. documents: of all annotators together. options:
-    as they were given. level: of the intervals; None without. layer: of the measures beside F1;
-    None without these. signature: a metric to its fields. discontinuous: items with several
-    fragments in the layer.
-    """
-
-    schema_version: int = SCHEMA_VERSION
-    annotators: list[AnnotatorInfo]
-    consistency: bool
-    documents: int
-    options: dict[str, Any]
-    level: float | None
-    signature: dict[str, dict[str, str]]
-    notes: list[str]
-    f1: list[AgreementF1] = []
-    pairs: list[PairF1] = []
-    by_document: list[DocumentF1] = []
-    layer: str | None = None
-    kappa: list[LabelKappa] = []
-    fleiss: FleissKappa | None = None
-    alpha: list[NominalAlpha] = []
-    alpha_u: list[UnitizingAlpha] = []
-    gamma: list[PairGamma] = []
 
 
 class Agreement:
@@ -257,8 +77,6 @@ class Agreement:
 
         Raises UnknownNameError for an annotator, and InputError if the documents are not available.
         """
-        from evalkit.scoring.layers import get_layer
-
         for name in (a, b):
             if name not in self.annotators:
                 raise UnknownNameError("annotator", name, self.annotators)
@@ -273,8 +91,6 @@ class Agreement:
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each number, all with the same keys; `measure` says what the value is."""
-        from evalkit.results.agreement_report import list_rows
-
         return list_rows(self.result)
 
     def to_json(self) -> str:
@@ -350,8 +166,6 @@ class Agreement:
         return import_pandas().DataFrame(self.rows())
 
     def _report(self, numbers: NumberFormat = DEFAULT_FORMAT) -> Report:
-        from evalkit.results.agreement_report import build_agreement_report
-
         return build_agreement_report(self.result, numbers)
 
     def _repr_html_(self) -> str:
@@ -370,26 +184,3 @@ class Agreement:
 
     def __str__(self) -> str:
         return self.render()
-
-
-MEASURES = ("f1", "kappa", "fleiss", "alpha", "alpha-tokens", "alpha-u", "gamma")
-# α over tokens and γ are measured on request: both take long, or repeat what others say.
-DEFAULT_MEASURES = ("f1", "kappa", "fleiss", "alpha", "alpha-u")
-
-
-def parse_measures(measures: Any) -> tuple[str, ...]:
-    """The measures in a list, or in a string with commas; each once, in the order of MEASURES.
-
-    Raises UnknownNameError for another one, InputError for none.
-    """
-    if measures is None:
-        return DEFAULT_MEASURES
-    given = measures.replace(",", " ").split() if isinstance(measures, str) else measures
-    if not isinstance(given, (list, tuple, set, frozenset)) or not given:
-        raise InputError(
-            f"invalid {spell_option('measures', measures)}: expected some of {', '.join(MEASURES)}"
-        )
-    for name in given:
-        if name not in MEASURES:
-            raise UnknownNameError("measure", quoted_repr(name), MEASURES)
-    return tuple(name for name in MEASURES if name in given)

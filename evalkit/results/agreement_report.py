@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evalkit.results.agreement import (
+from evalkit.results.agreement_result import (
     AgreementF1,
     AgreementResult,
     FleissKappa,
