@@ -34,6 +34,11 @@ from evalkit.data.schema import Schema
 from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.evaluation.other_texts import are_string_metrics, replace_text
 from evalkit.evaluation.span_tables import check_metrics, open_sides
+from evalkit.evaluation.token_alignment import (
+    advise_texts,
+    align_predictions,
+    describe_difference,
+)
 from evalkit.evaluation.unordered_predictions import (
     IndexedPredictions,
     PartitionedPredictions,
@@ -107,7 +112,8 @@ class EvaluationInputs:
     that differ from their defaults. document_advice: what to do if the documents of both sides
     differ because they were read with other options; "" if they were not. match_texts: whether
     both sides must have the same texts; if not, the strings of those that differ are compared.
-    compares_strings: whether metrics are requested that all compare strings.
+    compares_strings: whether metrics are requested that all compare strings. have_joined_tokens:
+    whether the texts of both sides are joined tokens.
     """
 
     name: str
@@ -123,6 +129,7 @@ class EvaluationInputs:
     document_advice: str = ""
     match_texts: bool = True
     compares_strings: bool = False
+    have_joined_tokens: bool = False
 
     def iter_batches(self) -> Iterator[DocumentPairs]:
         """The documents of both sides, 64 at a time.
@@ -177,8 +184,10 @@ class EvaluationInputs:
         if prediction.text != document.text:
             if not self.match_texts:
                 return replace_text(prediction, document.text)
-            difference = _first_difference(document.text, prediction.text)
-            advice = self.document_advice or _advise_texts(document.text, prediction.text)
+            difference = describe_difference(document.text, prediction.text)
+            advice = self.document_advice or advise_texts(
+                document.text, prediction.text, have_joined_tokens=self.have_joined_tokens
+            )
             if self.compares_strings:
                 advice += f"{'; or ' if advice else ''}join documents by id only with "
                 advice += spell_option("match_texts", False)
@@ -214,6 +223,10 @@ def open_inputs(
         if isinstance(corpus, Corpus):
             conversion[side] = corpus.conversion
             read_options[side] = corpus.read_options
+    counts = {side: report.to_json() for side, report in conversion.items()}
+    if match_texts and isinstance(gold_corpus, Corpus) and isinstance(predicted_corpus, Corpus):
+        predicted_corpus, aligned = align_predictions(gold_corpus, predicted_corpus)
+        counts["predicted"]["repaired"] |= aligned
     return EvaluationInputs(
         name=gold_corpus.name,
         prediction_name=predicted_corpus.name,
@@ -223,7 +236,7 @@ def open_inputs(
             predicted_corpus.path if isinstance(predicted_corpus, JsonlFile) else predicted_corpus
         ),
         missing=missing,
-        conversion={side: report.to_json() for side, report in conversion.items()},
+        conversion=counts,
         duplicates=read_options["gold"].get("duplicates", "error"),
         read=signature_field(read_options["gold"], read_options["predicted"]),
         document_advice=advise_same_documents(
@@ -234,6 +247,7 @@ def open_inputs(
         ),
         match_texts=match_texts,
         compares_strings=are_string_metrics(metrics),
+        have_joined_tokens=all(report.has_joined_tokens for report in conversion.values()),
     )
 
 
@@ -461,28 +475,6 @@ def _common_division(gold_value: str, predicted_value: str) -> str:
         if value.isdecimal():
             return value
     return "sentence"
-
-
-def _advise_texts(gold: str, other: str) -> str:
-    """Advice for texts that differ only in white space, as those of files with tokens do."""
-    if "".join(gold.split()) != "".join(other.split()):
-        return ""
-    return (
-        "only the white space differs, as where tokens were joined or tokenized differently:"
-        f" read both files with the original texts ({spell_option('texts', 'DIR', of='format')}),"
-        " so that tokens are aligned with them"
-    )
-
-
-def _first_difference(gold: str, other: str) -> str:
-    """Where two texts begin to differ, with the characters of both."""
-    start = 0
-    while start < min(len(gold), len(other)) and gold[start] == other[start]:
-        start += 1
-    return (
-        f"from character {start} on, {quoted_repr(other[start : start + 20])} where"
-        f" {quoted_repr(gold[start : start + 20])} is expected"
-    )
 
 
 @contextmanager

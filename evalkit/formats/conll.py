@@ -36,7 +36,9 @@ sentences, intervals and p-values assume that sentences are independent of each 
 sentence are joined by spaces, and sentences by line feeds. The original text can be given with
 `texts`, or by a line `# doc_text = "…"` (JSON) before the first token of the document. The tokens
 must then occur in it in order, separated by white space only, and offsets refer to it. The text of
-a document that is a sentence or a number of sentences is always rebuilt.
+a document that is a sentence or a number of sentences is always rebuilt. Where the rebuilt texts of
+gold and predictions differ, documents with equally many tokens are aligned by the positions of
+tokens if most of these differ by case and the like only; the report counts them.
 
 **Reading options**
 

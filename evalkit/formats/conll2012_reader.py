@@ -229,6 +229,7 @@ class BracketReader:
         borders = draft.borders
         sentences = [draft.tokens[first:end] for first, end in pairwise(borders)]
         text, ranges = join_tokens(sentences)
+        self._conversion.has_joined_tokens = draft.text is None
         if draft.text is not None:
             text = draft.text
             try:

@@ -201,6 +201,7 @@ class ConllReader:
             located = tuple(self._locate_in_ranges(draft, draft.ranges))
             return Document(draft.id, text or "", located)
         if self._texts is None and text is None:
+            self._conversion.has_joined_tokens = True
             return Document(draft.id, _join_tokens(draft), tuple(_locate_in_joined_text(draft)))
         try:
             if self._texts is not None:

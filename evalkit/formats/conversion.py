@@ -274,7 +274,8 @@ class ConversionReport:
 
     `effective_options` has the reading options that depend on the content of the file, as the
     reader applied them. `detected` has what was concluded from the content of the files, such as
-    "format doccano", with the number of files.
+    "format doccano", with the number of files. `has_joined_tokens`: the texts of documents are
+    tokens, joined by a space or a line feed.
 
     >>> report = ConversionReport()
     >>> report.add("notes", "a.ann:3")
@@ -289,6 +290,7 @@ class ConversionReport:
         self.skipped = ExampleCounts()
         self.detected = ExampleCounts()
         self.effective_options: dict[str, str] = {}
+        self.has_joined_tokens = False
 
     def add(self, name: str, where: str, count: int = 1) -> None:
         """Adds to the count of something that is dropped."""
