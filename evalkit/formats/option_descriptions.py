@@ -157,6 +157,15 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "docred": {
         "texts": "File of DocRED with the entities of predicted relations.",
     },
+    "quotes": {
+        "texts": "Corpus, folder or .txt file with the texts.",
+        "document_column": "Column of the document, where it is not found by its name.",
+        "text_column": "Column of the quotation, where it is not found by its name.",
+        "speaker_column": "Column of the speaker, where it is not found by its name.",
+        "start_column": "Column of the start, where it is not found by its name.",
+        "end_column": "Column of the end, where it is not found by its name.",
+        "separator": "Column separator: comma, tab or semicolon; default: that of the header.",
+    },
     "parquet": {
         "texts": "Corpus or folder with the texts of a table of spans.",
         "layout": "documents (a document in each row), or spans (an entity in each row).",

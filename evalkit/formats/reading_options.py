@@ -37,6 +37,8 @@ OFFSET_FORMATS = (
     "doccano",
     "labelstudio",
     "bigbio",
+    "pdnc",
+    "quotes",
     "pubtator",
     "spans",
     "bioc",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +30,10 @@ WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this 
 MAX_RECORDS = 100  # number of records, or of lines, that are looked at
 # Files of a data set on the Hub, or saved by `datasets`
 DATASET_FILES = ("dataset_dict.json", "dataset_info.json", "state.json")
+# The columns of tables of quotations that no others have
+QUOTATION_COLUMNS = (("pdnc", ("quoteByteSpans", "speaker")), ("quotes", ("quote", "speaker")))
+# Tables of novels of the Project Dialogism Novel Corpus
+NOVEL_TABLES = ("quotation_info.csv", "*/quotation_info.csv", "data/*/quotation_info.csv")
 # The format of the files with a suffix, and whether it is read from a folder of them
 FOLDER_SUFFIXES = {
     ".ann": ("brat", True),
@@ -215,6 +219,7 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
 )
 
 
+LITBANK_LINE = re.compile(rb"(QUOTE|MENTION)\t\S+\t\d+\t\d+\t\d+\t\d+\t")
 # The format of a text file, and how its first line that is not blank begins
 LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("pubtator", re.compile(rb"[^|\s{\[]+\|t\|")),
@@ -222,6 +227,7 @@ LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         "bioc",
         re.compile(rb"(<\?xml[^>]*>\s*)?(<!DOCTYPE\s+collection[^>]*>\s*)?<collection[\s>]"),
     ),
+    ("litbank", LITBANK_LINE),
 )
 TAG = re.compile(rb"O|[BIESLUM]-\S+")
 BRACKETS = re.compile(rb"(\([^()*]+)*\*?\)*")  # of an entity in CoNLL-2012
@@ -268,7 +274,8 @@ def recognized_by_content() -> frozenset[str]:
         "spans",
         "tokens",
     }
-    return frozenset(by_record | by_line | folders | {"hf"})
+    by_columns = {format for format, _ in QUOTATION_COLUMNS}
+    return frozenset(by_record | by_line | by_columns | folders | {"hf"})
 
 
 def _recognized_records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -304,7 +311,7 @@ def _recognize_lines(head: bytes) -> tuple[str, ...]:
 
 
 def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | None:
-    """The format of a table of spans, or of tokens, by its header, and two of its columns.
+    """The format of a table of spans, tokens or quotations, by its header, and two of its columns.
 
     Tokens and tags alone that are separated by tabs may be those of a CoNLL file.
     """
@@ -312,6 +319,9 @@ def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | N
         table = CsvTable(path, BytesIO(head), ConversionReport(), None, quotes=True)
     except InputError:
         return None
+    for format, names in QUOTATION_COLUMNS:
+        if set(names) <= set(table.header):
+            return format, names
     with suppress(InputError):
         columns = find_span_columns(table.header, str(path))
         return "spans", (columns["document"], columns["label"])
@@ -336,21 +346,33 @@ def recognize_folder_formats(path: Path) -> dict[str, str]:
     """
     if any((path / name).is_file() for name in DATASET_FILES):
         return {"hf": f"hf:{path}"}
+    if any(next(path.glob(pattern), None) for pattern in NOVEL_TABLES):
+        return {"pdnc": f"pdnc:{path}"}
     locations = _locations_in(path)
-    has_folder_format = any(
-        format in locations and reads_folders for format, reads_folders in FOLDER_SUFFIXES.values()
-    )
-    return locations if has_folder_format else {}
+    folder_formats = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
+    return locations if locations.keys() & (folder_formats | {"litbank"}) else {}
 
 
 def _locations_in(path: Path) -> dict[str, str]:
     """The location of the files of each format in a folder, by format."""
     locations: dict[str, str] = {}
-    for file in sorted(path.iterdir()) if path.is_dir() else ():
+    files = sorted(path.iterdir()) if path.is_dir() else []
+    for file in files:
         if file.suffix in FOLDER_SUFFIXES:
             format, reads_folders = FOLDER_SUFFIXES[file.suffix]
             locations.setdefault(format, f"{format}:{path if reads_folders else file}")
+    if "brat" in locations and _has_litbank_lines(files):
+        del locations["brat"]
+        locations["litbank"] = f"litbank:{path}"
     return locations
+
+
+def _has_litbank_lines(files: Iterable[Path]) -> bool:
+    """Whether the first .ann file that is not empty is one of LitBank."""
+    for file in files:
+        if file.suffix == ".ann" and (head := _head(file)):
+            return LITBANK_LINE.match(head) is not None
+    return False
 
 
 def _has_value(record: Record, key: str) -> bool:

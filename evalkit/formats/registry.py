@@ -117,6 +117,11 @@ FORMATS = {
     "instruct-uie": Format((), "InstructUIE data sets and predictions: person: Ada; place: Oslo"),
     "spans": Format((), "tables of spans (CSV, TSV): document, start, end, label in each row"),
     "tokens": Format((), "tables of tokens (CSV, TSV): sentence, token and BIO tag in each row"),
+    "pdnc": Format((), "Project Dialogism Novel Corpus: quotations with speakers", read_only=True),
+    "litbank": Format(
+        (), "LitBank: quotations with speakers, mentions with coreference", read_only=True
+    ),
+    "quotes": Format((), "tables of quotations with speakers in CSV and TSV", read_only=True),
     "parquet": Format(
         (".parquet", ".pq"), "Parquet: a document, or an entity, in each row; read in batches"
     ),
@@ -142,6 +147,8 @@ FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
     "brat": (".ann", ".txt", ".a1", ".a2"),
     "cas": (".xmi", ".json"),
     "casie": (".json",),
+    "pdnc": (".csv",),
+    "litbank": (".ann", ".tsv", ".txt"),
 }
 
 

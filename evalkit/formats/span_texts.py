@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +37,28 @@ def iter_table_documents(
     if isinstance(texts, Mapping):
         yield from table.documents(texts, "the other side")
     elif texts is not None:
-        yield from table.documents(load_texts(texts, table), str(texts))
+        yield from table.documents(load_texts(texts, table.spans), str(texts))
     elif table.texts is None:
         raise missing_texts(table.name)
     else:
         yield from table.documents(table.texts)
 
 
-def load_texts(source: str | Path, table: SpanTable) -> dict[str, str]:
+def load_texts(source: str | Path, ids: Collection[str]) -> dict[str, str]:
     """Returns the text of each document: from a corpus; from a CSV or TSV file with columns of ids
-    and texts; from a folder with files ID.txt, of which the documents of the table are read; or
-    from the .txt file of the only document.
+    and texts; from a folder with files ID.txt, or from the .txt file of the only document.
+
+    ids: the documents of a table, of which the files of a folder are read.
     """
     path = Path(source)
     if path.is_file() and strip_compression(path).suffix in TABLE_SUFFIXES:
         return _read_text_table(path)
-    if path.is_file() and path.suffix == ".txt" and len(table.spans) == 1:
-        return {next(iter(table.spans)): _read_text(path)}
+    if path.is_file() and path.suffix == ".txt" and len(ids) == 1:
+        return {next(iter(ids)): _read_text(path)}
     if not path.is_dir() or not any(path.glob("*.txt")):
         return {document.id: document.text for document in registry.iter_documents(source)}
     texts = {}
-    for id in table.spans:
+    for id in ids:
         file = path / f"{id}.txt"
         if not set(id) & {"/", "\0"} and file.is_file():
             check_inside(path, file)

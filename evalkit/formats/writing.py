@@ -34,6 +34,9 @@ HELD_LAYERS: dict[str, tuple[str, ...]] = {
     "wikievents": ("entities", "events"),
     "casie": ("entities", "events"),
     "docred": ("entities", "relations"),
+    "pdnc": ("attributions",),
+    "quotes": ("attributions",),
+    "litbank": ("entities", "attributions", "relations"),
 }
 
 

@@ -170,7 +170,7 @@ def _iter_absent_attributes(counts: Sequence[Counts]) -> Iterator[str]:
 def _find_attribute(layer: str) -> tuple[str, str]:
     """The annotation that a layer is made from, and what it must have; empty if nothing."""
     if layer == "speakers":
-        return "attribution", "a source_name"
+        return "attribution", "a source_name or the attribute 'speaker'"
     if get_layer(layer).has_links:
         return "entity", f"the attribute {LINK_KEY!r}"
     if is_attribute_layer(layer):

@@ -286,6 +286,7 @@ OTHER_VALUES = {
     "token_column": "1",
     "tag_column": "2",
     "label_column": "kind",
+    "speaker_column": "who",
     "quotes": "false",
     "separator": "tab",
     "comments": "true",

@@ -55,7 +55,12 @@ def random_attributions(draw, *, distinct):
         if distinct and key in seen:
             continue
         seen.add(key)
-        attributions.append(Attribution(cue, Span(start, end, fragments), source_name=name))
+        attributes = None
+        if draw.random() < 0.3:
+            attributes = {"speaker": draw.choice(("Ada", "BO", "the Ada", "", 7, None))}
+        attributions.append(
+            Attribution(cue, Span(start, end, fragments), source_name=name, attributes=attributes)
+        )
     return attributions
 
 
@@ -88,11 +93,12 @@ def items_of(document, first_scored, normalization):
     """The distinct (characters of the content, name) of a document."""
     items = []
     for each in document.attributions:
-        if each.source_name is None:
+        name = (each.attributes or {}).get("speaker")
+        if each.source_name is not None:
+            name = document.text[each.source_name.start : each.source_name.end]
+        if not isinstance(name, str):
             continue
-        name = NORMALIZE[normalization](
-            document.text[each.source_name.start : each.source_name.end]
-        )
+        name = NORMALIZE[normalization](name)
         pieces = each.content.fragments or ((each.content.start, each.content.end),)
         characters = frozenset(n for start, end in pieces for n in range(start, end))
         if name and max(characters) >= first_scored and (characters, name) not in items:
@@ -214,9 +220,34 @@ def test_a_name_that_is_empty_after_normalization_is_no_item():
     assert not any("source_name" in warning for warning in scores.warnings)
 
 
+def test_the_attribute_speaker_is_the_name_where_there_is_no_source_name():
+    gold, predicted = (
+        Corpus(
+            [
+                Document(
+                    "story",
+                    STORY,
+                    attributions=[
+                        Attribution(None, content, source_name=name, attributes=attributes)
+                        for content, name, attributes in contents
+                    ],
+                )
+            ]
+        )
+        for contents in (
+            [(GO, ADA, {"speaker": "Bo"}), (NO, None, {"speaker": "Ada"}), (WELL, BO, None)],
+            [(GO, None, {"speaker": "Ada"}), (NO, ADA, None), (YES, None, {"speaker": ""})],
+        )
+    )
+
+    row = score(gold, predicted, METRICS, boot=0)["speakers/strict"].micro
+
+    assert (row.tp, row.predicted, row.gold) == (2, 2, 3)
+
+
 def test_contents_without_a_speaker_are_a_warning():
     named, plain = make_corpus((GO, ADA)), make_corpus((GO, None))
-    expected = "speakers: no attribution of {} has a source_name"
+    expected = "speakers: no attribution of {} has a source_name or the attribute 'speaker'"
     assert expected.format("gold or of the prediction") in score(plain, plain, METRICS).warnings
     assert expected.format("the prediction") in score(named, plain, METRICS).warnings
     assert not any("source_name" in each for each in score(named, named, METRICS).warnings)
