@@ -54,7 +54,7 @@ error if all are. In XMI, so is a text with characters that XML does not allow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ from evalkit.formats.conversion import (
     drop_indistinguishable,
     skip_unannotated,
 )
-from evalkit.formats.filenames import safe_names
+from evalkit.formats.filenames import refuse_other_files, safe_names
 from evalkit.formats.json_records import skip_failed
 from evalkit.formats.registry import DocumentResults
 
@@ -436,7 +436,7 @@ def write(
         files = {
             f"{name}.{file_format}": content for name, content in zip(names, contents.values())
         }
-        _reject_other_documents(path, files)
+        refuse_other_files(path, find_files(path), files)
     if file_format == "xmi":
         files[TYPESYSTEM] = encode_system(
             folder / TYPESYSTEM, relations=layers.has_annotations("relations")
@@ -447,16 +447,6 @@ def write(
         write_files({folder / name: data for name, data in files.items()})
     else:
         write_folder(folder, files)
-
-
-def _reject_other_documents(folder: Path, new_files: Collection[str]) -> None:
-    """Raises InputError if a folder has CAS files that are not among the new ones."""
-    for file in find_files(folder):
-        if file.relative_to(folder).as_posix() not in new_files:
-            raise InputError(
-                f"{folder}: has other documents, such as {file.name}, which would be read with the"
-                " new ones; name another folder"
-            )
 
 
 def encode_system(path: Path, *, relations: bool) -> bytes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from evalkit.errors import InputError
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(?<!\.)")
 # Device names of Windows, with any suffix
@@ -37,3 +40,16 @@ def safe_names(ids: Sequence[str], reserved: Iterable[str] = ()) -> list[str]:
             number += 1
         names[index] = f"document-{number:06}"
     return names
+
+
+def refuse_other_files(folder: Path, files: Iterable[Path], names: Collection[str]) -> None:
+    """Raises InputError if a folder has files of documents that are not among the new ones.
+
+    files: those in the folder. names: of the new files, relative to it.
+    """
+    for file in files:
+        if file.relative_to(folder).as_posix() not in names:
+            raise InputError(
+                f"{folder}: has other documents, such as {file.name}, which would be read with the"
+                " new ones; name another folder"
+            )

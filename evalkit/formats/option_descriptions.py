@@ -98,6 +98,11 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     "pubtator": {
         "relations": "Relations of concepts: first-mentions (between these), or drop.",
     },
+    "webanno": {
+        "type": "Layer of the entities; default: NamedEntity.",
+        "feature": "Feature that holds the label.",
+        "annotator": "Name of the files to read from the folders of a project.",
+    },
     "bioc": {
         "feature": "Infon with the label of annotations and relations.",
         "link": "Infon with the concept id of annotations.",

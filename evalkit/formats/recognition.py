@@ -223,6 +223,7 @@ LITBANK_LINE = re.compile(rb"(QUOTE|MENTION)\t\S+\t\d+\t\d+\t\d+\t\d+\t")
 # The format of a text file, and how its first line that is not blank begins
 LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("pubtator", re.compile(rb"[^|\s{\[]+\|t\|")),
+    ("webanno", re.compile(rb"#FORMAT=WebAnno TSV 3")),
     (
         "bioc",
         re.compile(rb"(<\?xml[^>]*>\s*)?(<!DOCTYPE\s+collection[^>]*>\s*)?<collection[\s>]"),

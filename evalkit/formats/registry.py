@@ -90,6 +90,7 @@ FORMATS = {
     "cas": Format(
         (".xmi",), "UIMA CAS, as INCEpTION exports it (XMI or JSON)", extra="cas", package="cassis"
     ),
+    "webanno": Format((), "WebAnno TSV 3, as INCEpTION exports it: a file or a folder"),
     "dygie": Format((), "DyGIE++ JSONL"),
     "textee": Format((), "TextEE and OneIE JSONL"),
     "spert": Format((), "SpERT JSON: tokens, entities and relations"),
@@ -146,6 +147,7 @@ FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
     "directory": (),
     "brat": (".ann", ".txt", ".a1", ".a2"),
     "cas": (".xmi", ".json"),
+    "webanno": (".tsv",),
     "casie": (".json",),
     "pdnc": (".csv",),
     "litbank": (".ann", ".tsv", ".txt"),

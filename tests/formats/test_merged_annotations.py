@@ -38,6 +38,7 @@ TWICE = Document(
         ("textee", 1),
         ("bigbio", 1),
         ("bioc", 1),
+        ("webanno", 1),
     ],
 )
 def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format, events):
@@ -62,6 +63,7 @@ def test_what_cannot_be_told_apart_is_written_once_and_counted(tmp_path, format,
         "textee",
         "bigbio",
         "bioc",
+        "webanno",
         "spert",
         "gliner-json",
         "langextract",
@@ -113,6 +115,7 @@ def test_relations_of_annotations_that_are_written_once_are_no_error(tmp_path, f
         "docbin",
         "pubtator",
         "bioc",
+        "webanno",
     ],
 )
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))

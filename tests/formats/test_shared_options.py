@@ -27,6 +27,7 @@ TRIMMED = "spans trimmed of white space or punctuation at their edges"
 WITHOUT_DUPLICATES = ("conll", "conll2012", "conllu", "tokens", "docbin", "brat")
 # Tags and tokens have no white space at their edges
 OF_TOKENS = (
+    "webanno",
     "conll",
     "conll2012",
     "conllu",
