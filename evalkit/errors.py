@@ -80,13 +80,16 @@ class LoadError(InputError):
         listed = list(errors)
         self.errors = listed[:MAX_REPORTED_ERRORS]
         self.omitted = more + len(listed) - len(self.errors)
-        tail = [f"and {self.omitted} more"] if self.omitted else []
         self.advice = list(advice)
+        super().__init__()
+
+    def __str__(self) -> str:
+        """The message. It is built when it is shown, since many documents may have errors."""
+        if len(self.errors) == 1 and not self.omitted:
+            return "; ".join([*self.errors, *self.advice])
         problems, shared = _share_advice(self.errors)
-        lines = [*_count_repeated(problems), *tail, *shared, *self.advice]
-        super().__init__(
-            "; ".join(lines) if len(self.errors) == 1 and not tail else "\n".join(lines)
-        )
+        tail = [f"and {self.omitted} more"] if self.omitted else []
+        return "\n".join([*_count_repeated(problems), *tail, *shared, *self.advice])
 
     @property
     def faults(self) -> list[str]:

@@ -205,11 +205,9 @@ def _iter_json(path: Path, data: bytes) -> RawDocuments:
     """
     first_line, _, rest = data.strip().partition(b"\n")
     is_lines = bool(rest) and _is_json_object(first_line)
-    start = 0
-    for text in data.splitlines() if is_lines else [data]:
+    for number, text in enumerate(data.split(b"\n") if is_lines else [data], 1):
         if text.strip():
-            yield from _iter_parts(path, data, text, data.index(text, start))
-            start = data.index(text, start) + len(text)
+            yield from _iter_parts(path, text, number)
 
 
 def _is_json_object(line: bytes) -> bool:
@@ -222,9 +220,8 @@ def _is_json_object(line: bytes) -> bool:
     return True
 
 
-def _iter_parts(path: Path, data: bytes, text: bytes, start: int) -> RawDocuments:
-    """Yields the documents in a JSON value, which begins at `start` in the data."""
-    line = 1 + data.count(b"\n", 0, start)
+def _iter_parts(path: Path, text: bytes, line: int) -> RawDocuments:
+    """Yields the documents in a JSON value that begins on a line."""
     position = f"{path}:{line}"
     try:
         raw_documents = list(_find_documents(text))

@@ -144,6 +144,9 @@ class QuotedRange(NamedTuple):
     text: str
 
 
+MAX_INVALID_LINES = 1000  # after which a file is refused
+
+
 class BratParser:
     """Parses one .ann file. `bounds` has its T lines, `frames` its E lines and `relations` its R
     lines by id, in file order; `errors` has the messages for invalid lines.
@@ -181,7 +184,7 @@ class BratParser:
         """Parses all lines of a file, and of a further one with annotations of the same text.
 
         Lines of the further file are numbered from the end of the first on; `locate` knows whose
-        they are. Raises LoadError if they are not UTF-8.
+        they are. Raises LoadError if they are not UTF-8, or if MAX_INVALID_LINES are invalid.
         """
         number = 0
         for path, content in ((self.path, data), *([further] if further else [])):
@@ -192,6 +195,9 @@ class BratParser:
                 number += 1
                 if line.strip():
                     self._line(number, line)
+                if len(self.errors) >= MAX_INVALID_LINES:
+                    advice = f"not read further, since {len(self.errors):,} lines are invalid"
+                    raise LoadError(self.errors, advice=[advice])
         for number, id, what, target in self._references:
             if target not in self._lines:
                 self.add_error(

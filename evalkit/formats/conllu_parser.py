@@ -24,7 +24,6 @@ READ_COLUMNS = ("id", "form", "misc")
 SPACE_AFTER = "SpaceAfter"
 CHUNK_SIZE = 200_000  # bytes that are searched at once
 _COMMENT = re.compile(r"# *(sent_id|text) *= *(.*)")
-_KEY = re.compile(rb"([^\t\n|=]+)=")
 _FIELD_PARSERS = {"id": lambda cells, index: parse_id_value(cells[index])}
 
 
@@ -34,8 +33,11 @@ def find_misc_keys(file: BinaryIO) -> set[str]:
     while data := file.read(CHUNK_SIZE):
         data += file.readline()
         for line in data.split(b"\n"):
-            if line[:1] != b"#":
-                keys.update(_KEY.findall(line, line.rfind(b"\t") + 1))
+            if line[:1] != b"#" and b"=" in line:
+                for item in line[line.rfind(b"\t") + 1 :].split(b"|"):
+                    key, equals, _ = item.partition(b"=")
+                    if key and equals:
+                        keys.add(key)
     return {key.decode(errors="replace") for key in keys}
 
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -219,8 +220,10 @@ def convert_line(
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
-    """Yields document text, start, end and surface form of each span with a `text`, unchecked."""
-    for _, line in iter_lines(path, UncheckedZonesLine):
+    """Yields document text, start, end and surface form of each span with a `text`, unchecked, of
+    the first MAX_DIAGNOSED documents.
+    """
+    for _, line in islice(iter_lines(path, UncheckedZonesLine), MAX_DIAGNOSED):
         if not isinstance(line, LoadError) and line.text is not msgspec.UNSET:
             for _, _, _, span in iter_spans(line):
                 has_offsets = span.start is not msgspec.UNSET and span.end is not msgspec.UNSET
@@ -377,6 +380,7 @@ ONE_DOCUMENT = (
     "one JSON document over many lines; a JSONL file has one JSON object on each line: jq -c '.[]'"
     " FILE writes the items of an array so, jq -c . FILE an object"
 )
+MAX_DIAGNOSED = 10_000  # documents whose offsets are examined, which takes longer than reading
 MAX_INVALID_LINES = 1000  # after which a file without a valid line is not read further
 # Bytes of a file that is decoded as a whole in order to explain an error
 MAX_DECODED_SIZE = 1_000_000_000

@@ -40,6 +40,7 @@ from evalkit.formats.reading_options import (
 from evalkit.formats.recognition import recognize
 from evalkit.formats.registry import (
     CorpusLocation,
+    DocumentResults,
     format_module,
     is_parquet_file,
     starts_as_parquet,
@@ -80,7 +81,7 @@ def iter_documents(
     if shared.encoding != UTF8:
         _check_is_text(location)
         results = read_as(shared.encoding, results)
-    for position, item in results:
+    for position, item in errors.read_until_refused(results, checker):
         if not isinstance(item, Document):
             yield from errors.handle(
                 position, [item if isinstance(item, LoadError) else LoadError([str(item)])]
@@ -172,6 +173,12 @@ class _DocumentChecker:
         return document, problems
 
 
+# Documents with errors after which the rest of a file is not read: where no document before them is
+# valid, as in a file of another format, and in all files
+MAX_FIRST_ERRORS = 2_000
+MAX_ERRORS = 10_000
+
+
 class _ErrorPolicy:
     """What is done with the errors of a document: they are raised, or the document is skipped."""
 
@@ -179,12 +186,27 @@ class _ErrorPolicy:
         self._conversion = conversion
         self.skips = skips
         self._first_error: LoadError | None = None
-        self.has_errors = False
+        self.count = 0  # of documents with errors
         self.has_advice = False
+        self.is_refused = False  # without reading the rest of the file
+
+    def read_until_refused(
+        self, results: DocumentResults, checker: _DocumentChecker
+    ) -> DocumentResults:
+        """Yields the results of a reader, until so many have errors that the file is refused.
+
+        No result is left out if errors are skipped.
+        """
+        for result in results:
+            yield result
+            limit = MAX_ERRORS if checker.count else MAX_FIRST_ERRORS
+            self.is_refused = self.count >= limit and not self.skips
+            if self.is_refused:
+                return
 
     def handle(self, position: str, errors: list[LoadError]) -> Iterator[LoadError]:
         """Yields the errors of a document, or counts it as skipped, with its first error."""
-        self.has_errors = True
+        self.count += 1
         self.has_advice = self.has_advice or any(error.advice for error in errors)
         if not self.skips:
             yield from errors
@@ -276,7 +298,7 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
     hints = [f"{location.path}: {diagnosis}" for diagnosis in diagnoses]
     if not hints:
         return error
-    advice = [line for line in error.advice if line != _advise_skipping()]
+    advice = [line for line in error.advice if not line.startswith(SKIPPING)]
     return LoadError([*hints, *error.errors], more=error.omitted, advice=advice)
 
 
@@ -284,38 +306,43 @@ def _advise(location: CorpusLocation, errors: _ErrorPolicy, kept: int) -> Iterat
     """Yields advice, without a further error, on a file with errors: the format of its content if
     no document could be read, else how to leave out documents whose offsets are wrong.
     """
-    advice = None
-    if errors.has_errors and not kept:
-        advice = _advise_format(location)
-    elif errors.has_errors and not errors.has_advice and not errors.skips:
-        advice = _advise_skipping() if _has_offset_options(location) else None
-    if advice is not None:
-        yield LoadError([], advice=[advice])
+    advice = []
+    if errors.is_refused:
+        advice.append(f"not read further, since {errors.count:,} documents have errors")
+    if errors.count and not kept:
+        advice += _advise_format(location)
+    elif errors.count and not errors.has_advice and not errors.skips:
+        advice += _advise_skipping(location)
+    if advice:
+        yield LoadError([], advice=advice)
 
 
-def _advise_format(location: CorpusLocation) -> str | None:
-    """The format that reads a file; None if none is known, or it is that of the location."""
+def _advise_format(location: CorpusLocation) -> list[str]:
+    """The format that reads a file; nothing if none is known, or it is that of the location."""
     recognized = recognize(location.path) if location.path.is_file() else None
     if recognized is None or recognized[0] in ("", location.format_name):
-        return None
+        return []
     name = recognized[0]
     try:
         module = format_module(location.path, name)
         _, first = next(iter(module.read(location.path, ConversionReport())), ("", None))
     except EvalkitError:
-        return None
+        return []
     if not isinstance(first, Document):
-        return None
-    return f"its content is that of {name}: read it as {name}:{location.path}"
+        return []
+    return [f"its content is that of {name}: read it as {name}:{location.path}"]
 
 
-def _has_offset_options(location: CorpusLocation) -> bool:
-    return not own_options(location.module.read).keys().isdisjoint(OFFSETS)
+SKIPPING = "to leave out documents with errors, load with "
 
 
-def _advise_skipping() -> str:
-    option = spell_option("on_error", "skip", of="format")
-    return f"to leave out documents with errors, load with {option}"
+def _advise_skipping(location: CorpusLocation) -> list[str]:
+    """The option that leaves out documents with wrong offsets, if the format has offsets that are
+    converted.
+    """
+    if own_options(location.module.read).keys().isdisjoint(OFFSETS):
+        return []
+    return [f"{SKIPPING}{spell_option('on_error', 'skip', of='format')}"]
 
 
 def refuse_unread(location: CorpusLocation, documents: Sequence[Document]) -> None:

@@ -21,6 +21,7 @@ from benchmarks.reading import (
     measure_many_labels,
     measure_to_json,
 )
+from benchmarks.refusing import measure_refusals
 from benchmarks.running import measure_batches, measure_predict
 from benchmarks.scorers import (
     measure_nervaluate,
@@ -44,6 +45,7 @@ ROWS: Mapping[str, Measure] = {
     "spacy": measure_spacy,
     "loading": measure_loading,
     "conversion": measure_conversion,
+    "refusing": measure_refusals,
     "to_json": measure_to_json,
     "labels": measure_many_labels,
     "intervals": measure_intervals,

@@ -25,6 +25,7 @@ class Sizes:
     json_documents: int = 10_000
     label_documents: int = 4_000
     interval_documents: int = 100_000
+    refused_lines: int = 200_000
     predict_documents: int = 20_000
     model_documents: int = 500
     spans: int = 0  # of gold in the largest corpus; 0: not measured
@@ -40,6 +41,7 @@ QUICK = Sizes(
     json_documents=500,
     label_documents=200,
     interval_documents=2_000,
+    refused_lines=20_000,
     predict_documents=1_000,
     model_documents=60,
 )
