@@ -17,7 +17,14 @@ HEADER = """\
 SECTIONS = {
     "From files to the report": ("files", "tiny", "spans"),
     "Data in memory": ("seqeval", "seqscore", "nervaluate", "sets", "spacy"),
-    "Formats, results and intervals": ("loading", "conversion", "to_json", "labels", "intervals"),
+    "Formats, results and intervals": (
+        "loading",
+        "conversion",
+        "refusing",
+        "to_json",
+        "labels",
+        "intervals",
+    ),
     "Imports and small commands": ("imports", "commands"),
     "Running models": ("predict", "batches"),
 }

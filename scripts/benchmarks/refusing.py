@@ -21,6 +21,7 @@ MAX_RATIO = 2
 SAMPLE = 100  # documents that are written to see how many lines they have
 # Formats whose files are not text with a record on each line or few lines
 OTHER_FILES = ("docbin", "parquet", "cas", "hf", "directory")
+FILES_OF_FOLDERS = {"brat": "d.ann", "webanno": "d.tsv"}  # with one document
 WORDS = "the of and to in is that for it as was with be by on not he at are this from or".split()
 
 
@@ -51,10 +52,10 @@ def build_long_document(entities: int) -> Corpus:
 
 
 def write_right(name: str, folder: Path, lines: int) -> Path:
-    """The path of a file of about so many lines, without errors; that of brat has one document."""
-    if name == "brat":
-        build_long_document(lines).save(f"brat:{folder / 'brat'}")
-        return folder / "brat" / "d.ann"
+    """The path of a file of about so many lines, without errors."""
+    if name in FILES_OF_FOLDERS:
+        build_long_document(lines).save(f"{name}:{folder / name}")
+        return folder / name / FILES_OF_FOLDERS[name]
     path = folder / f"right{(FORMATS[name].suffixes or ('.x',))[0]}"
     build_corpus(SAMPLE).save(f"{name}:{path}")
     sample_lines = path.read_bytes().count(b"\n")
