@@ -86,11 +86,20 @@ class CsvTable:
         count = len(self.header)
         while (row := self._next_row(self._line)) is not None:
             if row.cells and len(row.cells) != count and not row.problem:
+                row = row._replace(cells=self._fit_cells(row.cells))
+            if row.cells and len(row.cells) != count and not row.problem:
                 problem = f"{len(row.cells)} columns: expected {count}, as in the header"
                 if self._line > row.line:
                     problem += f", in a row that ends on line {self._line}{self._quotes_hint()}"
                 row = row._replace(problem=problem)
             yield row
+
+    def _fit_cells(self, cells: list[str]) -> list[str]:
+        """The cells with as many empty ones at the end as the header has, if only these differ."""
+        count = len(self.header)
+        if len(cells) < count and not any(self.header[len(cells) :]):
+            return [*cells, *[""] * (count - len(cells))]
+        return cells[:count] if len(cells) > count and not any(cells[count:]) else cells
 
     def _next_row(self, last_line: int) -> CsvRow | None:
         """The row after a line; None at the end of the file."""

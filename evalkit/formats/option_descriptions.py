@@ -136,7 +136,7 @@ OPTION_DESCRIPTIONS: dict[str, dict[str, str]] = {
     },
     "tokens": {
         "token_column": "Name of the column of tokens, if it is not recognized.",
-        "tag_column": "Name of the column of tags.",
+        "tag_column": "Name of the column of tags; several: coarse+fine.",
         "sentence_column": "Name of the column of sentences.",
         "document_column": "Name of the column of documents.",
         "documents": "What a document is: docstart (a value of the document column), sentence, file"

@@ -7,15 +7,16 @@ fields of evalkit's JSONL. Needed are `id`, `text` and one of the layers. A laye
 not annotated; where there is a column `layers`, it names the layers that were. `meta` and
 `attributes` are JSON in a string, or structs. `sha256` and the `text` of a span are checked.
 
-**Spans.** An entity in each row: `document` (or `doc_id`, `document_id`, `doc`), `start`, `end`,
-`label`, and optionally `text` (the surface form, which is checked), `score`, `id`, `fragments` and
-`attributes`. A row without start, end and label is a document without entities. The text of a
-document is in the column `document_text`, in one or more of its rows, or comes from `texts`. A
-table without texts can be scored: against a corpus that has the texts, which are taken from there;
-or against another such table, by offsets alone.
+**Spans.** An entity in each row: `document`, `start`, `end`, `label`, and optionally `text` (the
+surface form, which is checked), `score`, `id`, `fragments` and `attributes`. Columns are found
+under the names in use that the format spans reads in CSV files, such as `doc_id`, `begin` and
+`entity_type`, and the report says what was read as what. A row without start, end and label is a
+document without entities. The text of a document is in the column `document_text`, in one or more
+of its rows, or comes from `texts`. A table without texts can be scored: against a corpus that has
+the texts, which are taken from there; or against another such table, by offsets alone.
 
-Integers, floats, strings and lists of every Arrow type are read. Offsets are code points,
-half-open. Other columns are counted as dropped.
+Integers, floats, strings and lists of every Arrow type are read. Ids of documents may be whole
+numbers. Offsets are code points, half-open. Other columns are counted as dropped.
 
 **Reading options**
 

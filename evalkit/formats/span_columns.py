@@ -247,4 +247,4 @@ def report_columns(
         conversion.detected.add(f"columns {', '.join(recognized)}{between}", table)
     for name in names:
         if name not in columns.values():
-            conversion.add("columns", f"{table}: {name}")
+            conversion.add("columns", f"{table}: {name or quoted_repr(name)}")

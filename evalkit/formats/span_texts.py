@@ -48,7 +48,8 @@ def load_texts(source: str | Path, ids: Collection[str]) -> dict[str, str]:
     """Returns the text of each document: from a corpus; from a CSV or TSV file with columns of ids
     and texts; from a folder with files ID.txt, or from the .txt file of the only document.
 
-    ids: the documents of a table, of which the files of a folder are read.
+    ids: the documents of a table, of which the files of a folder are read. An id may end in .txt
+    itself.
     """
     path = Path(source)
     if path.is_file() and strip_compression(path).suffix in TABLE_SUFFIXES:
@@ -59,7 +60,7 @@ def load_texts(source: str | Path, ids: Collection[str]) -> dict[str, str]:
         return {document.id: document.text for document in registry.iter_documents(source)}
     texts = {}
     for id in ids:
-        file = path / f"{id}.txt"
+        file = path / (id if id.endswith(".txt") else f"{id}.txt")
         if not set(id) & {"/", "\0"} and file.is_file():
             check_inside(path, file)
             texts[id] = _read_text(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,10 @@ class TokenTableColumns:
         path: Path,
         given: Mapping[str, str],
         conversion: ConversionReport | None = None,
+        tag_names: Sequence[str] = (),
     ) -> TokenTableColumns:
-        """Returns the columns of a table. `conversion` counts those that are not read.
+        """Returns the columns of a table. `conversion` counts those that are not read, apart from
+        `tag_names`, which are read in other passes.
 
         given: names that were given for some columns. Raises InputError for a table without tokens
         or tags, and for two columns of one meaning.
@@ -43,7 +45,9 @@ class TokenTableColumns:
         if conversion is not None:
             where = f"{path}:{table.header_line}"
             between = SEPARATOR_NAMES[table.separator]
-            report_columns(names, given, table.header, where, conversion, between)
+            others = [name for name in tag_names if name != names["tag"]]
+            header = [name for name in table.header if name not in others]
+            report_columns(names, given, header, where, conversion, between)
         indices = {column: table.header.index(name) for column, name in names.items()}
         return cls(
             indices["token"], indices["tag"], indices.get("sentence"), indices.get("document")

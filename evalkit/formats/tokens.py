@@ -36,7 +36,8 @@ space only.
 **Reading options**
 
 - `token_column`, `tag_column`, `sentence_column`, `document_column`: the names of columns that are
-  not found by their names.
+  not found by their names. Several columns of tags (`tag_column=coarse+fine`) are read into one
+  layer of nested entities; one that several columns have is read once, and counted.
 - `tagging`, `repair`: how tags are read, as for conll.
 - `documents`: see above.
 - `separator`: comma, tab or semicolon; by default the one that divides the header into the most
@@ -55,7 +56,10 @@ given with `texts`. A document without tokens has a row without token and tag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +70,8 @@ from evalkit.formats.conll_division import ConllDocument
 from evalkit.formats.conll_documents import check_division_has_texts, parse_documents
 from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.csv_tables import open_csv_table, write_csv_table
+from evalkit.formats.csv_tables import CsvTable, open_csv_table, write_csv_table
+from evalkit.formats.merged_passes import merge_passes
 from evalkit.formats.reading_options import parse_bool
 from evalkit.formats.registry import DocumentResults, iter_documents
 from evalkit.formats.tagged_tokens import DocumentTagger, TaggedToken
@@ -95,31 +100,72 @@ def read(
     The module docstring describes the options. Raises UnknownNameError for an unknown value of an
     option, and InputError for missing columns or an invalid value of `documents`.
     """
-    named = {
-        "token": token_column,
-        "tag": tag_column,
-        "sentence": sentence_column,
-        "document": document_column,
-    }
+    source = _Source(path, separator, quotes=parse_bool("quotes", quotes))
+    named = {"token": token_column, "sentence": sentence_column, "document": document_column}
     given = {column: name for column, name in named.items() if name is not None}
     division = None if documents is None else parse_documents(documents)
-    is_quoted = parse_bool("quotes", quotes)
+    tag_names = [] if tag_column is None else source.split_tag_names(tag_column)
+    passes: list[tuple[ConversionReport, DocumentResults]] = []
+    for columns in [{**given, "tag": name} for name in tag_names] or [given]:
+        report = ConversionReport() if passes else conversion
+        results = source.read_tags(report, columns, tag_names, tagging, repair, division, texts)
+        passes.append((report, results))
+    if len(passes) == 1:
+        yield from passes[0][1]
+        return
+    yield from merge_passes([results for _, results in passes], conversion)
+    for report, _ in passes[1:]:
+        for name, count in report.repaired.items():
+            conversion.repaired.add(name, report.repaired.examples[name][0], count)
 
-    def reread() -> Iterator[ConllDocument]:
-        with open_csv_table(path, ConversionReport(), separator, quotes=is_quoted) as table:
-            columns = TokenTableColumns.find(table, path, given)
-            parser = TokenTableParser(path, ConversionReport(), columns, REREAD_SENTENCES)
-            yield from parser.drafts(table.rows())
 
-    with open_csv_table(path, conversion, separator, quotes=is_quoted) as table:
-        columns = TokenTableColumns.find(table, path, given, conversion)
-        division = _choose_division(division, columns, texts, path)
-        conversion.effective_options["documents"] = division
-        reader = ConllReader(
-            path, conversion, tagging, repair, texts, reread, advises_comments=False
-        )
-        parser = TokenTableParser(path, conversion, columns, division)
-        yield from reader.documents(parser.drafts(table.rows()))
+@dataclass(frozen=True)
+class _Source:
+    """A file, and how its rows are split."""
+
+    path: Path
+    separator: str | None
+    quotes: bool
+
+    def open(self, conversion: ConversionReport) -> AbstractContextManager[CsvTable]:
+        return open_csv_table(self.path, conversion, self.separator, quotes=self.quotes)
+
+    def split_tag_names(self, tag_column: str) -> list[str]:
+        """The names of the columns of tags: one, or several, as in a+b (in a location, + may arrive
+        as a space).
+        """
+        with self.open(ConversionReport()) as table:
+            if tag_column in table.header:
+                return [tag_column]
+        return list(dict.fromkeys(re.split("[+ ]", tag_column)))
+
+    def read_tags(
+        self,
+        conversion: ConversionReport,
+        given: Mapping[str, str],
+        tag_names: Sequence[str],
+        tagging: str,
+        repair: str,
+        documents: str | None,
+        texts: str | Path | None,
+    ) -> DocumentResults:
+        """Yields each document with the entities of one column of tags."""
+
+        def reread() -> Iterator[ConllDocument]:
+            with self.open(ConversionReport()) as table:
+                columns = TokenTableColumns.find(table, self.path, given)
+                parser = TokenTableParser(self.path, ConversionReport(), columns, REREAD_SENTENCES)
+                yield from parser.drafts(table.rows())
+
+        with self.open(conversion) as table:
+            columns = TokenTableColumns.find(table, self.path, given, conversion, tag_names)
+            division = _choose_division(documents, columns, texts, self.path)
+            conversion.effective_options["documents"] = division
+            reader = ConllReader(
+                self.path, conversion, tagging, repair, texts, reread, advises_comments=False
+            )
+            parser = TokenTableParser(self.path, conversion, columns, division)
+            yield from reader.documents(parser.drafts(table.rows()))
 
 
 def _choose_division(

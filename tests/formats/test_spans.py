@@ -337,6 +337,13 @@ def test_texts_come_from_a_corpus_a_folder_a_table_or_a_file(tmp_path, texts):
         load_corpus(f"spans:{path}")
 
 
+def test_documents_may_be_named_as_their_files(tmp_path):
+    path = write(tmp_path / "a.csv", "filename,start,end,label\nd1.txt,8,10,PER\n")
+    write(tmp_path / "d1.txt", ADA.text)
+
+    assert load_corpus(f"spans:{path}", texts=tmp_path)["d1.txt"].entities == (ADA.entities[1],)
+
+
 def test_predictions_without_texts_get_those_of_gold(tmp_path, texts):
     path = write(tmp_path / "a.csv", b"doc,start,end,label,text\nd1,0,3,PER,Ada\nd1,8,9,PER,B\n")
     latin = write(tmp_path / "b.csv", "doc,start,end,lab\xe9l\nd1,0,3,PER\n".encode("latin-1"))

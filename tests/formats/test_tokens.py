@@ -236,6 +236,30 @@ def test_columns_can_be_named(tmp_path):
         load_corpus(f"tokens:{path}?token_column=txt")
 
 
+def test_several_columns_of_tags_are_one_layer(tmp_path):
+    rows = "word,coarse,fine,note\nAda,B-P,B-P.first,x\nByron,I-P,B-P,x\nran,O,O,x\n"
+    path = write(tmp_path / "a.csv", rows)
+    repaired = write(tmp_path / "b.csv", rows.replace("B-P.first", "I-P.first"))
+
+    corpus = load_corpus(f"tokens:{path}?tag_column=coarse+fine")
+
+    spans = [(entity.label, entity.start, entity.end) for entity in corpus[0].entities]
+    assert spans == [("P", 0, 9), ("P.first", 0, 3), ("P", 4, 9)]
+    assert corpus.conversion.dropped.examples == {"columns": (f"{path}:1: note",)}
+    again = load_corpus(f"tokens:{repaired}", tag_column="coarse+fine", repair="begin")
+    assert again.conversion.repaired == {"invalid tags, repaired as begin": 1}
+    with pytest.raises(InputError, match="unknown column 'rough'"):
+        load_corpus(f"tokens:{path}", tag_column="coarse+rough")
+
+
+def test_rows_may_end_with_empty_cells_that_the_header_has_not(tmp_path):
+    path = write(tmp_path / "a.csv", "word,tag,\nAda,B-P\nran,O,\nBo,B-P,,\n")
+
+    assert load_corpus(f"tokens:{path}")[0].text == "Ada ran Bo"
+    with pytest.raises(LoadError, match=r"a.csv:2: 4 columns: expected 3"):
+        load_corpus("tokens:" + str(write(path, "word,tag,\nAda,B-P,,x\n")))
+
+
 INVALID = {
     "no token": ("id,tag\n1,O\n", "no column with the token of each token: expected one of: token"),
     "two tags": ("word,ner,label\n", "several columns with the tag of a token: ner, label"),
