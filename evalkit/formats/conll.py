@@ -183,7 +183,8 @@ def _read_tags(
         parser = ConllParser(path, conversion, columns, division)
         word_numbers = WordNumberDetector()
         yield from reader.documents(word_numbers.inspect(parser.drafts(file)))
-    if parser.has_further_columns and word_numbers.is_detected:
+    has_other_numbers = columns.layout.counts_tokens or columns.layout.is_joined
+    if parser.has_further_columns and word_numbers.is_detected and not has_other_numbers:
         problem = (
             f"column {columns.token} holds word numbers (1, 2, 3, …) in every sentence, and no"
             " tokens"

@@ -57,10 +57,11 @@ def read_layout(file: BinaryIO, separator: str) -> ConllLayout:
     for number, raw in enumerate(file, 1):
         data = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
         line = data.rstrip(b"\r\n").decode(errors="replace")
-        if not line.strip(" \t") or line.startswith(("#", "-DOCSTART-")):
+        cells = split(line)
+        is_markup = line.startswith(("#", "-DOCSTART-")) and not _are_joined(cells)
+        if is_markup or not line.strip(" \t"):
             next_number = 1
             continue
-        cells = split(line)
         if not first_row:
             first_row = cells
             has_tabs = "\t" in line and separator != "space"

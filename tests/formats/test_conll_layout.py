@@ -188,12 +188,17 @@ def test_files_with_a_sentence_on_each_line_are_read(tmp_path):
         ("Ada|B-PER ran|O\nBo|B-PER|X\n", "f.conll:2: 3 columns, but 2 on line 1"),
         ("Ada|B-PER ran|O\nBo|I-PER\n", "f.conll:2: 'I-PER' begins the sentence"),
         ("Ada|B-PER ran|O\nBo|\n", "f.conll:2: .* the tag is empty"),
+        ("#a|O\n#b\n", "f.conll:2: 1 column, but 2 on line 1"),
         ("a|b c|d\n", "f.conll:1: invalid IOB2 tag 'c|d'"),
     ],
 )
 def test_errors_in_such_files_name_the_line(tmp_path, content, message):
     with pytest.raises(LoadError, match=message.replace("|", "\\|")):
         load(tmp_path, content)
+
+
+def test_all_lines_of_such_files_may_begin_with_a_hash(tmp_path):
+    assert load(tmp_path, "#a|B-X b|O\n#|O\n# a comment\n", documents="file")[0].text == "#a b\n#"
 
 
 def test_tokens_with_bars_in_ordinary_files_are_tokens(tmp_path):
@@ -220,15 +225,14 @@ def test_random_files_are_read_as_without_numbers_and_comments(tmp_path, seed):
         plain += [" ".join(row) for row in rows] + [""]
         counted.append("")
         joined.append(" ".join("|".join(row) for row in rows))
-    separators = {"counted": "\n".join(counted), "joined": "\n".join(joined) + "\n"}
-    expected = load(tmp_path, "\n".join(plain), separator="space", comments=False)
-    without_numbers = load(tmp_path, "x POS O\n\n" + "\n".join(plain))
-    assert [d.entities for d in without_numbers][1:] == [d.entities for d in expected]
+    # The first sentence shows that the tokens are in column 0, whatever follows.
+    plain = load(tmp_path, "\n".join(["x POS O", "", *plain]), separator="space", comments=False)
+    expected = [(document.text, document.entities) for document in plain][1:]
 
-    for name, content in separators.items():
-        corpus = load(tmp_path, content)
-        assert list(corpus) == list(expected), name
-        assert (COUNTED in corpus.conversion.detected) == (name == "counted")
+    for lines, is_counted in ((counted, True), (joined, False)):
+        corpus = load(tmp_path, "\n".join(lines) + "\n")
+        assert [(document.text, document.entities) for document in corpus] == expected
+        assert (COUNTED in corpus.conversion.detected) == is_counted
 
 
 def test_other_conll_formats_are_named_and_detected(tmp_path):
