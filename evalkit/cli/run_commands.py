@@ -13,7 +13,7 @@ import typer
 
 from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import check_score_gates, read_score_gates
-from evalkit.cli.gold_options import PlainGold
+from evalkit.cli.gold_options import Ceiling, PlainGold, parse_ceiling
 from evalkit.cli.inputs import load_and_report_losses
 from evalkit.cli.option_values import (
     check_outputs,
@@ -112,6 +112,7 @@ def run(
     nil: Nil = None,
     heads: Heads = None,
     plain_gold: PlainGold = False,
+    ceiling: Ceiling = None,
     threshold: Threshold = None,
     limit: Limit = None,
     run_dir: RunDir = None,
@@ -173,6 +174,7 @@ def run(
         nil=nil,
         heads=heads,
         plain_gold=plain_gold,
+        ceiling=parse_ceiling(ceiling),
     )
     if set(label_options.get("labels", ["*"])) <= set(checked.metadata.unused_labels):
         maps = (
@@ -213,6 +215,7 @@ def run(
         heads=heads,
         plain_gold=plain_gold,
         name=name,
+        ceiling=parse_ceiling(ceiling),
     )
     print_report(
         scores,

@@ -9,7 +9,7 @@ import typer
 
 from evalkit.cli.error_options import ReportDocuments, ReportWithoutText, SaveErrors
 from evalkit.cli.gate_checks import read_score_gates
-from evalkit.cli.gold_options import PlainGold
+from evalkit.cli.gold_options import Ceiling, PlainGold, parse_ceiling
 from evalkit.cli.inputs import load_or_stream
 from evalkit.cli.option_values import (
     check_outputs,
@@ -53,7 +53,7 @@ from evalkit.cli.report_output import (
 from evalkit.cli.shard_options import Backend, CountsDir, ScoreJobs
 from evalkit.cli.string_options import Heads, MatchTexts, Nil, Normalization
 from evalkit.corpus import are_sharded
-from evalkit.errors import escape_surrogates
+from evalkit.errors import InputError, escape_surrogates
 from evalkit.evaluation.corpus_scores import score
 from evalkit.results.scores import Scores
 
@@ -76,6 +76,7 @@ def score_command(
     nil: Nil = None,
     heads: Heads = None,
     plain_gold: PlainGold = False,
+    ceiling: Ceiling = None,
     jobs: ScoreJobs = 1,
     backend: Backend = None,
     run_dir: CountsDir = None,
@@ -124,6 +125,10 @@ def score_command(
         "plain_gold": plain_gold,
     }
     if are_sharded(gold, predicted):
+        if ceiling is not None:
+            raise InputError(
+                f"--ceiling {ceiling}: {gold} is in shards: expected gold in one file or folder"
+            )
         from evalkit.cli.shard_scoring import score_shards
 
         scores = score_shards(
@@ -150,6 +155,7 @@ def score_command(
             backend=backend,
             run_dir=run_dir,
             name=name,
+            ceiling=parse_ceiling(ceiling),
         )
     print_report(
         scores,

@@ -15,8 +15,8 @@ from evalkit.data.document import LAYERS, Document, Zone
 from evalkit.data.duplicates import drop_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, escape_surrogates, quoted_repr
-from evalkit.evaluation.corpus_scores import unique_name
 from evalkit.formats.reading_options import own_options
+from evalkit.results.wording import unique_name
 
 
 class Annotator(NamedTuple):

@@ -235,7 +235,7 @@ class _Measurement:
             pair_rows = [self._pair_row(metric, pair, each) for pair, each in by_pair.items()]
             summary = PairMeans(metric, list(by_pair.values()), self._level)
             rows["pairs"] += pair_rows
-            rows["f1"] += summary.rows(pair_rows)
+            rows["f1"] += summary.rows([row.f1 for row in pair_rows])
             rows["by_document"] += summary.document_rows(list(self._prepared.ids))
         self._fields |= rows
 

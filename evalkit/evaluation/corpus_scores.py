@@ -5,7 +5,7 @@ predict → join the documents of both sides → count the items of each layer �
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,9 +25,11 @@ from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.registry import stream_module, validate_path
 from evalkit.results.scores import Scores
+from evalkit.results.wording import unique_name
 from evalkit.scoring.metrics import Metric, list_document_layers, parse_metrics
 
 if TYPE_CHECKING:
+    from evalkit.evaluation.ceilings import CeilingOption
     from evalkit.results.comparison import Comparison
 
 SEVERAL = 2  # documents, from which on they are the units of intervals
@@ -50,6 +52,7 @@ SCORE_OPTIONS = (
     "backend",
     "run_dir",
     "name",
+    "ceiling",
 )
 
 
@@ -129,6 +132,7 @@ def score(
     backend: str | None = None,
     run_dir: str | Path | None = None,
     name: str | None = None,
+    ceiling: CeilingOption = None,
 ) -> Scores:
     """Score predictions, or a second annotator's work, against gold annotations of the same texts.
 
@@ -165,6 +169,8 @@ def score(
       cluster ("dask:ADDRESS"). Default: local processes, forked where that is safe.
     - `run_dir`: a folder for the counts of finished shards; the same call resumes.
     - `name`: the name of the system in headings and files. Default: the model's.
+    - `ceiling`: the annotators of gold, whose agreement stands beside each F1: a mapping of names
+      to corpora, a list of corpora or paths, or one file with several annotators.
 
     Raises InputError for documents that are missing, unknown or have other texts, and LoadError for
     duplicates in gold.
@@ -187,6 +193,10 @@ def score(
         heads=heads,
     )
     if are_sharded(gold, predicted):
+        if ceiling is not None:
+            raise InputError(
+                f"{spell_option('ceiling')}: gold is in shards: expected gold in one file or corpus"
+            )
         from evalkit.evaluation.sharded_inputs import find_shards
         from evalkit.evaluation.shards import ShardPlan
 
@@ -221,6 +231,11 @@ def score(
     metadata.name = None if name is None else escape_surrogates(name)
     if run.has_prediction_meta:
         metadata.ambiguity = measure_ambiguity(run.task, result.plain_metrics())
+    if ceiling is not None:
+        from evalkit.evaluation.ceilings import measure_ceilings
+
+        names = [counts.metric for counts in result.counts]
+        metadata.ceiling = measure_ceilings(inputs.gold, ceiling, options, names)
     return Scores.from_result(result, run)
 
 
@@ -310,16 +325,6 @@ def _system_name(system: Scores | CorpusSource, scores: Scores) -> str:
     if isinstance(system, (str, Path)) and _is_result(system):
         return Path(system).stem
     return scores.metadata.model
-
-
-def unique_name(name: str, taken: Container[str]) -> str:
-    """The name, with a number behind it if it is taken."""
-    unique = name
-    number = 2
-    while unique in taken:
-        unique = f"{name}-{number}"
-        number += 1
-    return unique
 
 
 def _is_result(system: object) -> bool:

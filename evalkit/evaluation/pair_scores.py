@@ -11,7 +11,7 @@ from evalkit.evaluation.agreement_inputs import PreparedAnnotators
 from evalkit.evaluation.document_join import EvaluationInputs
 from evalkit.evaluation.score_options import ScoreOptions
 from evalkit.evaluation.scoring_run import ScoringRun
-from evalkit.results.agreement_result import AgreementF1, DocumentF1, PairF1
+from evalkit.results.agreement_result import AgreementF1, DocumentF1
 from evalkit.results.metric_scores import MetricScores
 from evalkit.results.scores import Scores
 from evalkit.scoring.columns import Ints
@@ -69,15 +69,14 @@ class PairMeans:
         ]
         self._index = index
 
-    def rows(self, pairs: Sequence[PairF1]) -> list[AgreementF1]:
-        """The row of the metric, and of each label with an item."""
+    def rows(self, values: Sequence[float | None]) -> list[AgreementF1]:
+        """The row of the metric, and of each label with an item. values: the F1 of each pair."""
         credits = [each.counts.credits_by_unit() for each in self._scores]
-        f1 = [pair.f1 for pair in pairs]
-        rows = [self._row(None, f1, *self._spread(zip(self._documents, credits)))]
+        rows = [self._row(None, values, *self._spread(zip(self._documents, credits)))]
         if not get_scheme(self._metric.scheme).same_label:
             return rows
         for label in sorted({label for each in self._scores for label in each.labels}):
-            f1 = []
+            f1: list[float | None] = []
             of_label = []
             for scores, documents in zip(self._scores, self._documents):
                 if label not in scores.labels:

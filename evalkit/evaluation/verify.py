@@ -111,6 +111,7 @@ def _without_names(data: dict[str, Any]) -> dict[str, Any]:
     data["corpus"].pop("name")
     data.pop("name", None)
     data.pop("gates", None)
+    data.pop("ceiling", None)  # of other corpora
     for name in IGNORED_KEYS:
         data.pop(name)
     for fields in data["signature"].values():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from evalkit.errors import InputError, shorten
 from evalkit.report.interval_bars import score_bar
+from evalkit.results.ceiling import AGAINST_GOLD, describe_ceiling
 from evalkit.results.html_page import build_page, mark_safe, render_template
 from evalkit.results.metric_scores import MetricScores
 from evalkit.results.report_builder import ReportBuilder, format_interval, name_interval
@@ -77,6 +78,13 @@ def build_overview(metrics: Sequence[MetricScores]) -> list[ScoreLine]:
     return [_score_line(metric.micro, str(metric.metric)) for metric in metrics]
 
 
+def _ceiling_notes(metric: MetricScores) -> list[str]:
+    """The agreement of the annotators of gold beside micro F1, if it was measured."""
+    if metric.ceiling is None:
+        return []
+    return [describe_ceiling(metric.micro.f1, metric.ceiling, DEFAULT_FORMAT), AGAINST_GOLD]
+
+
 def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -> ScoreTable:
     """The scores under a metric: a line for each label, unless the layer has one only, then the
     averages.
@@ -101,6 +109,7 @@ def build_score_table(metric: MetricScores, *, most_labels: int | None = None) -
     builder = ReportBuilder(metric.resampling, DEFAULT_FORMAT, accuracies)
     notes = [
         *filter(None, [explain_metric(metric.metric)]),
+        *_ceiling_notes(metric),
         *builder.accuracy_notes(list(accuracies)),
         *builder.notes([*shown, *rows], names),
     ]

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from evalkit.errors import InputError, quoted_repr
+from evalkit.results.ceiling import Ceiling
 from evalkit.scoring.span_edges import SpanEdges
 
 ConversionCounts = dict[str, dict[str, dict[str, int]]]  # side → section → name → count
@@ -126,7 +127,8 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     and that occur nowhere. conversion: what the readers of both sides dropped, repaired and
     skipped. span_edges: entities with white space or punctuation at an edge. ambiguity: a metric to
     what ambiguous quotes can change. plain_differences: a metric to what plain gold changes; empty
-    if gold is plain. gates: those that were checked; a merged result has none.
+    if gold is plain. gates: those that were checked. ceiling: a metric to the agreement of the
+    annotators of gold. A merged result has neither of these.
     """
 
     name: str | None = None
@@ -146,6 +148,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
     ambiguity: dict[str, Ambiguity] = {}
     plain_differences: dict[str, PlainDifference] = {}
     gates: list[GateResult] = []
+    ceiling: dict[str, Ceiling] = {}
 
     @property
     def system_name(self) -> str:
@@ -162,6 +165,7 @@ class ResultMetadata(msgspec.Struct, kw_only=True):
             "ambiguity",
             "plain_differences",
             "gates",
+            "ceiling",
         ):
             if not data[key]:
                 del data[key]

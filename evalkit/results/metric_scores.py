@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from evalkit.errors import InputError, UnknownNameError, escape_controls, warn_deprecated
+from evalkit.results.ceiling import Ceiling
 from evalkit.results.lenient_report import build_plain_row
 from evalkit.results.metadata import PlainDifference
 from evalkit.results.rows import Muc, Row, build_row
@@ -134,15 +135,17 @@ class MetricScores:
         resampling: Resampling,
         source: ScoringSource,
         plain_difference: PlainDifference | None = None,
+        ceiling: Ceiling | None = None,
     ) -> None:
         """Keep the counts. `source` computes what few users ask for. plain_difference: what plain
-        gold changes.
+        gold changes. ceiling: the agreement of the annotators of gold, if it was measured.
         """
         self.counts = counts
         self.resampling = resampling
         self.metric = Metric.parse(counts.metric)
         self._source = source
         self._plain_difference = plain_difference
+        self.ceiling = ceiling
         self._intervals = IntervalTable(counts, resampling)
 
     @property

@@ -37,6 +37,9 @@ A result file holds no text of the corpus. The keys, in schema version 4
     error_counts     only if errors were analyzed: the counts of each layer; see
                      results/error_counts_file.py
     gates            only if any were checked: a list of {rule, value, passed}; see results/gates.py
+    ceiling          only if the annotators of gold were given: a metric to their agreement {f1,
+                     low, high, min, max, pairs, documents, labels: a label to F1, annotators: the
+                     F1 of each against gold}; see results/ceiling.py
     warnings         warnings of the report; derived, and not read again
     set_aside        a metric to how many items were set aside for which reason
     accuracy         only if any metric has one: a metric to {correct, pairs}: how many of the pairs

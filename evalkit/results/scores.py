@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from evalkit.errors import (
     warn_deprecated,
 )
 from evalkit.files import replace_file
+from evalkit.results.ceiling import build_ceiling_table
 from evalkit.results.label_advice import iter_label_warnings
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import (
@@ -67,11 +69,11 @@ class Scores:
         self.metadata = metadata
         self._source = source
         self._error_counts = dict(error_counts or {})
-        differences = metadata.plain_differences
-        self._metrics = {
-            each.metric: MetricScores(each, resampling, source, differences.get(each.metric))
-            for each in counts
-        }
+        differences, ceilings = metadata.plain_differences, metadata.ceiling
+        self._metrics = {}
+        for each in counts:
+            difference, ceiling = differences.get(each.metric), ceilings.get(each.metric)
+            self._metrics[each.metric] = MetricScores(each, resampling, source, difference, ceiling)
 
     @classmethod
     def from_result(cls, result: Result, source: ScoringSource | None = None) -> Scores:
@@ -416,7 +418,7 @@ def build_scores_report(scores: Scores, numbers: NumberFormat = DEFAULT_FORMAT) 
     them.
     """
     metrics = [scores[name] for name in scores]
-    return build_report(
+    report = build_report(
         [row for metric in metrics for row in metric.rows()],
         scores.signature_fields,
         {str(metric.metric): metric.counts.set_aside for metric in metrics},
@@ -428,3 +430,9 @@ def build_scores_report(scores: Scores, numbers: NumberFormat = DEFAULT_FORMAT) 
         {str(each.metric): each.accuracy for each in metrics if each.accuracy is not None},
         {str(each.metric): each.plain for each in metrics if each.plain is not None},
     )
+    ceilings = scores.metadata.ceiling
+    if not ceilings:
+        return report
+    f1_of = {name: scores[name].micro.f1 for name in scores}
+    table = build_ceiling_table(f1_of, ceilings, numbers)
+    return replace(report, tables=(*report.tables, table))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 
 def format_count(value: float | None) -> str:
@@ -21,3 +21,13 @@ def join_some(names: Sequence[str], most: int = 8) -> str:
     """The names; of many the first, and how many more there are."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def unique_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    unique = name
+    number = 2
+    while unique in taken:
+        unique = f"{name}-{number}"
+        number += 1
+    return unique
