@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from evalkit.data.schema import Schema
     from evalkit.errors import EvalkitError, InputError, LoadError
+    from evalkit.evaluation.adjudication import adjudicate
     from evalkit.evaluation.annotator_scores import agreement
     from evalkit.evaluation.corpus_scores import compare, evaluate, score
     from evalkit.evaluation.emulation import conventions as conventions
@@ -67,6 +68,7 @@ __all__ = [
     "Span",
     "Unplaced",
     "Zone",
+    "adjudicate",
     "agreement",
     "compare",
     "emulate",
@@ -97,6 +99,7 @@ __getattr__, __dir__ = import_lazily(
         ),
         "evalkit.data.schema": ("Schema",),
         "evalkit.errors": ("EvalkitError", "InputError", "LoadError"),
+        "evalkit.evaluation.adjudication": ("adjudicate",),
         "evalkit.evaluation.annotator_scores": ("agreement",),
         "evalkit.evaluation.corpus_scores": ("compare", "evaluate", "score"),
         "evalkit.evaluation.emulation": ("conventions", "emulate"),

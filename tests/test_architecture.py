@@ -255,6 +255,7 @@ def test_the_public_names_are_these():
         "Span",
         "Unplaced",
         "Zone",
+        "adjudicate",
         "agreement",
         "compare",
         "emulate",

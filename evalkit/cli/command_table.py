@@ -85,7 +85,13 @@ COMMANDS = {
         EVALUATION,
         "error_commands",
         "errors_command",
-        "Analyze errors: kinds, what each costs in F1, and where they are.",
+        "Analyze errors: kinds, what each costs in F1, where they are.",
+    ),
+    "adjudicate": _source(
+        EVALUATION,
+        "adjudication_commands",
+        "adjudicate_command",
+        "Make gold of the work of several annotators.",
     ),
     "emulate": _source(
         EVALUATION,

@@ -71,7 +71,7 @@ def errors_command(
     digits: Digits = None,
     percent: Percent = False,
 ) -> None:
-    """Analyze errors: kinds, what each costs in F1, and where they are."""
+    """Analyze errors: kinds, what each costs in F1, where they are."""
     check_outputs({"-o": output}, gold, predicted, train)
     report_format = output_format(form, output, {".jsonl": "jsonl"})
     documents_shown = parse_max_documents(max_documents)
