@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from evalkit.cli.inputs import load_and_report_losses, report_losses
+from evalkit.cli.inputs import report_losses
 from evalkit.cli.option_values import check_writable, parse_systems
 from evalkit.cli.report_output import check_report
-from evalkit.corpus import Corpus
+from evalkit.corpus import Corpus, CorpusSource, resolve_location
 from evalkit.errors import InputError, print_line, print_notice, quoted_repr
 from evalkit.evaluation.adjudication import AdjudicatedCorpus, Adjudication, adjudicate_corpora
 from evalkit.evaluation.adjudication_files import (
@@ -21,8 +21,11 @@ from evalkit.evaluation.adjudication_files import (
     save_adjudication,
     stale_path,
 )
-from evalkit.files import to_path, write_atomically
-from evalkit.formats.registry import parse_location
+from evalkit.evaluation.adjudication_tools import TOOLS
+from evalkit.evaluation.agreement_inputs import load_annotators
+from evalkit.files import write_atomically
+from evalkit.formats.loading import refuse_empty_texts
+from evalkit.formats.registry import CorpusLocation, parse_location
 from evalkit.results.adjudication_lines import AdjudicationLine, encode_lines
 from evalkit.results.wording import join_some, pluralize
 
@@ -52,7 +55,8 @@ AdjudicationOutput = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="Write here: what needs a decision (.jsonl); with --apply, the gold, in any format.",
+        help="Write here what needs a decision (.jsonl, brat:DIR or labelstudio:FILE); with"
+        " --apply, the gold, in any format.",
         rich_help_panel=ADJUDICATION,
     ),
 ]
@@ -138,25 +142,41 @@ def _list_disagreements(
     if undecided != "error" or report is not None:
         option = "--report" if undecided == "error" else "--undecided"
         raise InputError(f"{option}: needs --apply FILE, the file with the decisions")
-    target = None if output is None else to_path(output)
-    check_writable(target, *(path for _, path in _parse_annotations(annotations)))
-    if target is not None:
-        if target.suffix != ".jsonl":
-            raise InputError(f"-o {output}: expected a name that ends in .jsonl")
-        refuse_overwriting(target, previous)
-    corpora = load_annotators(annotations)
+    sources = _parse_annotations(annotations)
+    location = None if output is None else parse_location(output)
+    if location is not None:
+        _check_target(location, str(output), [path for _, path in sources], previous)
+    corpora = load_corpora(sources)
     adjudication = adjudicate_corpora(corpora, previous=previous, resolve=rule)
     _report_differences(adjudication)
-    if target is None:
+    if location is None:
         print(encode_lines(adjudication.lines).decode(), end="")
         _list_stale(adjudication.stale, "")
         return
-    save_adjudication(adjudication, target, previous=previous)
-    _list_stale(adjudication.stale, f"; they are kept in {stale_path(target)}")
-    print_line(f"{target}: {_describe(adjudication)}")
-    print_line(
-        f"next: fill in the decisions, then evalkit adjudicate --apply {target} -o gold.jsonl"
-    )
+    tool = TOOLS.get(location.format or "")
+    if tool is None:
+        save_adjudication(adjudication, location.path, previous=previous)
+        _list_stale(adjudication.stale, f"; they are kept in {stale_path(location.path)}")
+    else:
+        report_losses(tool.save(adjudication, location), str(output), "not written")
+        _list_stale(adjudication.stale, "")
+    print_line(f"{location.path}: {_describe(adjudication)}")
+    print_line(f"next: decide, then evalkit adjudicate --apply {output} -o gold.jsonl")
+
+
+def _check_target(
+    location: CorpusLocation, output: str, sources: list[str], previous: Path | None
+) -> None:
+    """Refuse an output that cannot be written, or whose decisions would be overwritten."""
+    is_tool = location.format in TOOLS
+    check_writable(location.path, *sources, folders=is_tool)
+    if is_tool:
+        return
+    if location.format not in (None, "jsonl") or location.path.suffix != ".jsonl":
+        raise InputError(
+            f"-o {output}: expected a name that ends in .jsonl, brat:DIR or labelstudio:FILE"
+        )
+    refuse_overwriting(location.path, previous)
 
 
 def _apply_decisions(
@@ -174,31 +194,49 @@ def _apply_decisions(
         )
     if output is None:
         raise InputError("--apply: name the file of the gold: -o gold.jsonl")
-    location = parse_location(output)
-    check_writable(location.path, decisions, folders=True)
-    check_writable(report, decisions, str(location.path), option="--report")
+    target = parse_location(output)
+    source = parse_location(decisions)
+    check_writable(target.path, str(source.path), folders=True)
+    check_writable(report, str(source.path), str(target.path), option="--report")
     check_report(report)
-    path = to_path(decisions)
-    if annotations:
-        adjudication = adjudicate_corpora(load_annotators(annotations))
+    if source.format in TOOLS:
+        if annotations or report is not None:
+            raise InputError(
+                f"--apply {decisions}: takes no annotations and writes no report: the tool has the"
+                " annotations, and no notes about decisions"
+            )
+        adjudication = _load_from_tool(source, decisions, "none" if rule else undecided)
+        result = adjudication.apply(undecided=undecided, resolve=rule)
     else:
-        adjudication = load_adjudication(path)
-    _report_differences(adjudication)
-    result = adjudication.apply(path, undecided=undecided, resolve=rule)
-    losses = result.corpus.save(output)
-    report_losses(losses, output, "not written")
+        if annotations:
+            adjudication = adjudicate_corpora(load_corpora(_parse_annotations(annotations)))
+        else:
+            adjudication = load_adjudication(source.path)
+        _report_differences(adjudication)
+        result = adjudication.apply(source.path, undecided=undecided, resolve=rule)
+    report_losses(result.corpus.save(output), output, "not written")
     _write_report(result, report)
     for problem in result.report.problems:
         print_notice(f"{output}: {problem}")
     counts = result.report.gold_counts
-    sources = result.report.count_sources()
-    made_by = f" ({', '.join(f'{n} by {by}' for by, n in sources.items())})" if sources else ""
     contents = ", ".join(f"{count:,} {layer}" for layer, count in counts.items())
-    print_line(
-        f"{output}: {pluralize(len(result.corpus), 'document')},"
-        f" {contents or 'no annotations'};"
-        f" {pluralize(len(result.report.decisions), 'decision')}{made_by}"
-    )
+    summary = f"{pluralize(len(result.corpus), 'document')}, {contents or 'no annotations'}"
+    if source.format not in TOOLS:
+        sources = result.report.count_sources()
+        made_by = ", ".join(f"{number} by {by}" for by, number in sources.items())
+        summary += f"; {pluralize(len(result.report.decisions), 'decision')}"
+        summary += f" ({made_by})" if made_by else ""
+    print_line(f"{output}: {summary}")
+
+
+def _load_from_tool(source: CorpusLocation, decisions: str, undecided: str) -> Adjudication:
+    """The adjudication that comes back from an annotation tool."""
+    if not source.path.exists():
+        raise InputError(f"{source.path}: no such file or folder")
+    adjudication = TOOLS[str(source.format)].load(decisions, undecided=undecided)
+    first = adjudication.corpora[adjudication.annotators[0]]
+    report_losses(first.conversion, decisions)
+    return adjudication
 
 
 def _write_report(result: AdjudicatedCorpus, report: Path | None) -> None:
@@ -220,24 +258,15 @@ def _parse_annotations(annotations: Iterable[str]) -> list[tuple[str | None, str
     return named
 
 
-def load_annotators(annotations: Iterable[str]) -> dict[str, Corpus]:
-    """The corpus of each annotator by name: the one that is given, else that of the file."""
-    named = _parse_annotations(annotations)
-    if len(named) < 2:
-        raise InputError(
-            "adjudicate: expected the annotations of two or more annotators: evalkit adjudicate A"
-            " B -o todo.jsonl"
-        )
-    corpora: dict[str, Corpus] = {}
-    for given_name, path in named:
-        corpus = load_and_report_losses(path, predictions=True)
-        name = given_name or corpus.name
-        if name in corpora:
-            raise InputError(
-                f"{path}: a second annotator of the name {quoted_repr(name)}: write"
-                " NAME=ANNOTATIONS"
-            )
-        corpora[name] = corpus
+def load_corpora(sources: list[tuple[str | None, str]]) -> dict[str, Corpus]:
+    """The corpus of each annotator by name: the one that is given, else that of the corpus."""
+    corpora = {}
+    annotators = load_annotators(cast("list[tuple[str | None, CorpusSource]]", sources))
+    for position, annotator in enumerate(annotators):
+        path = sources[min(position, len(sources) - 1)][1]
+        report_losses(annotator.corpus.conversion, path)
+        refuse_empty_texts(annotator.corpus, resolve_location(path))
+        corpora[annotator.name] = annotator.corpus
     return corpora
 
 

@@ -7,7 +7,7 @@ refer to one another, directly or through others, have one referent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,23 +33,28 @@ CYCLES = "parents that would nest an attribution in itself"
 
 
 class BuiltDocument(NamedTuple):
-    """A document, and the references that it could not keep as (what, where)."""
+    """A document, and the references that it could not keep as (what, where). owners: of the
+    annotations that have one, by id.
+    """
 
     document: Document
     problems: list[tuple[str, str]]
+    owners: dict[str, str]
 
 
 def build_document(
     base: Document,
     items: Mapping[str, Iterable[AnnotationItem] | None],
     roles: Mapping[str, list[str]] | None = None,
+    owners: Mapping[str, Sequence[str | None]] | None = None,
 ) -> BuiltDocument:
     """The base document, of which only id, text, zones and meta are used, with these items.
 
     items: by layer; None is a layer that was not annotated. roles: the order of an event type's
-    roles. Arguments are in this order, then in that of the text.
+    roles. Arguments are in this order, then in that of the text. owners: who has each item, by
+    layer, where several versions are in one document; an item refers to its owner's version.
     """
-    return _DocumentBuilder(base, items, roles or {}).build()
+    return _DocumentBuilder(base, items, roles or {}, owners or {}).build()
 
 
 class _DocumentBuilder:
@@ -58,19 +63,27 @@ class _DocumentBuilder:
         base: Document,
         items: Mapping[str, Iterable[AnnotationItem] | None],
         roles: Mapping[str, list[str]],
+        owners: Mapping[str, Sequence[str | None]],
     ) -> None:
         self._base = base
         self._roles = roles
         self._problems: list[tuple[str, str]] = []
         self._items: dict[str, list[AnnotationItem] | None] = {}
+        self._owners: dict[str, str] = {}
         self._places: dict[Any, list[tuple[str, str | None, str]]] = {}
         for layer in LAYERS:
             layer_items = items.get(layer)
             if layer_items is None:
                 self._items[layer] = None
                 continue
-            ordered = sorted(layer_items, key=lambda item: item.order)
+            listed = list(layer_items)
+            versions = list(zip(listed, owners.get(layer) or [None] * len(listed)))
+            versions.sort(key=lambda version: (version[0].order, version[1] or ""))
+            ordered = [item for item, _ in versions]
             self._items[layer] = ordered
+            for n, (_, owner) in enumerate(versions, 1):
+                if owner is not None:
+                    self._owners[f"{LETTERS[layer]}{n}"] = owner
             if layer == "relations":
                 continue
             for n, item in enumerate(ordered, 1):
@@ -95,7 +108,7 @@ class _DocumentBuilder:
             layers["attributions"] = self._break_cycles(layers["attributions"])
         base = self._base
         document = Document(base.id, base.text, zones=base.zones, meta=base.meta, **layers)
-        return BuiltDocument(document, self._problems)
+        return BuiltDocument(document, self._problems, self._owners)
 
     def _annotation(self, layer: str, id: str, item: AnnotationItem) -> Any:
         """The annotation of an item; None for a relation of missing annotations."""
@@ -134,18 +147,31 @@ class _DocumentBuilder:
         """The id of the annotation that is meant, another one than its owner if there is one; None
         if there is none.
         """
+        targets = self._find_all(reference, owner)
+        if not targets:
+            return None
+        others = [target for target in targets if target[0] != owner] or targets
+        if len({target[1:] for target in others}) > 1:
+            self._note(SEVERAL_FIT, where)
+        return others[0][0]
+
+    def _find_all(
+        self, reference: AnnotationReference, owner: str
+    ) -> list[tuple[str, str | None, str]]:
+        """The annotations that a reference fits; of several versions that of the owner's side, else
+        one that all have.
+        """
         targets = self._places.get(reference.place, [])
-        targets = [target for target in targets if target[0] != owner] or targets
         if reference.label is not None:
             targets = [target for target in targets if target[1] == reference.label]
         if reference.hash is not None:
             same = [target for target in targets if target[2] == reference.hash]
             targets = same or targets
-        if not targets:
-            return None
-        if len({target[1:] for target in targets}) > 1:
-            self._note(SEVERAL_FIT, where)
-        return targets[0][0]
+        for side in (self._owners.get(owner), None):
+            own = [target for target in targets if self._owners.get(target[0]) == side]
+            if own:
+                return own
+        return targets
 
     def _find_referents(self) -> dict[str, str]:
         """The id of the first mention of each mention's referent."""
@@ -164,8 +190,13 @@ class _DocumentBuilder:
             id = f"T{n}"
             mentions.append(id)
             reference = read_reference(COREFERENCE, value)
-            target = self._find(reference, f"{id}.attributes.{COREFERENCE}") or reference
-            above[root(target)] = root(id)
+            found = self._find_all(reference, id)
+            if len({target[1:] for target in found}) > 1 and not self._owners:
+                self._note(SEVERAL_FIT, f"{id}.attributes.{COREFERENCE}")
+            targets: list[Any] = [target[0] for target in found] or [reference]
+            # Of several versions of a mention, one will remain, and no one knows which.
+            for target in targets if self._owners else targets[:1]:
+                above[root(target)] = root(id)
         first_mentions: dict[Any, str] = {}
         return {id: first_mentions.setdefault(root(id), id) for id in mentions}
 

@@ -54,7 +54,8 @@ class Adjudication:
     lines: one for each cluster, then the overrides of earlier decisions; by document and position.
     stale: earlier lines with a decision or a note that fit no cluster any more. lacking: the
     documents that an annotator did not annotate, by annotator. dropped: what was left out, such as
-    scores.
+    scores. bases: the documents without annotations, by id. splits: their agreed items and
+    clusters.
     """
 
     annotators: tuple[str, ...]
@@ -64,13 +65,13 @@ class Adjudication:
     schema: Schema | None = None
     stale: tuple[AdjudicationLine, ...] = ()
     corpora: Mapping[str, Corpus] = field(default_factory=dict, repr=False)
-    _bases: Mapping[str, Document] = field(default_factory=dict, repr=False)
-    _documents: Mapping[str, SplitDocument] = field(default_factory=dict, repr=False)
+    bases: Mapping[str, Document] = field(default_factory=dict, repr=False)
+    splits: Mapping[str, SplitDocument] = field(default_factory=dict, repr=False)
 
     @property
     def clusters(self) -> dict[str, Cluster]:
         """The clusters by id."""
-        return {c.id: c for document in self._documents.values() for c in document.clusters}
+        return {c.id: c for document in self.splits.values() for c in document.clusters}
 
     @property
     def undecided(self) -> list[AdjudicationLine]:
@@ -81,7 +82,7 @@ class Adjudication:
         """For each layer the number of items of each annotator, then `agreed` and `clusters`."""
         counts: dict[str, dict[str, int]] = {}
         for layer in LAYERS:
-            annotated = [c for c in self._documents.values() if c.agreed[layer] is not None]
+            annotated = [c for c in self.splits.values() if c.agreed[layer] is not None]
             if not annotated:
                 continue
             row = {}
@@ -103,11 +104,11 @@ class Adjudication:
         lines = [earlier.pop(line.id, line) for line in self.lines]
         stale = list(self.stale)
         for line in earlier.values():
-            if line.is_override and is_applicable(line, self._documents, self._bases):
+            if line.is_override and is_applicable(line, self.splits, self.bases):
                 lines.append(line)
             elif line.decision is not None or line.note:
                 stale.append(line)
-        return replace(self, lines=_sort_lines(lines, self._documents), stale=tuple(stale))
+        return replace(self, lines=_sort_lines(lines, self.splits), stale=tuple(stale))
 
     def resolve(self, rule: str) -> Adjudication:
         """The adjudication with decisions by a rule where it applies and there is none yet: the
@@ -126,7 +127,7 @@ class Adjudication:
             line = undecided
             if line.decision is None and line.id in clusters:
                 cluster = clusters[line.id]
-                text = self._bases[line.document].text
+                text = self.bases[line.document].text
                 decided = encode_choice(cluster, cluster.apply_rule(rule), text)
                 if decided is not None:
                     note = f"{AUTOMATIC}{rule}"
@@ -167,7 +168,7 @@ class Adjudication:
         if resolve is not None:
             current = current.resolve(resolve)
         refuse_stale(current.stale, source)
-        applier = DecisionApplier(self._documents, self._bases, source, positions, undecided)
+        applier = DecisionApplier(self.splits, self.bases, source, positions, undecided)
         gold = applier.apply(current.lines, self.schema)
         counts = self.item_counts()
         gold_counts = {}
@@ -284,8 +285,8 @@ def adjudicate_corpora(
         dropped,
         _merge_schemas(corpora, dropped),
         corpora=dict(corpora),
-        _bases=bases,
-        _documents=split,
+        bases=bases,
+        splits=split,
     )
     if previous is not None:
         adjudication = adjudication.reuse_decisions(previous)

@@ -128,7 +128,22 @@ class DecisionApplier:
     def apply(
         self, lines: Iterable[AdjudicationLine], schema: Schema | None
     ) -> AdjudicatedDocuments:
-        """The documents of the agreed items and the decisions. schema: gives the order of roles."""
+        """The documents of the agreed items and the decisions. schema: gives the order of roles.
+
+        Raises InputError for clusters without a decision; see `choose` for others.
+        """
+        chosen = self.choose(lines)
+        if self._open:
+            self._refuse_undecided()
+        return self._build(chosen, schema)
+
+    def choose(
+        self, lines: Iterable[AdjudicationLine]
+    ) -> dict[tuple[str, str], list[AnnotationItem]]:
+        """The agreed items and those of decisions, by document and layer.
+
+        Raises LoadError for invalid decisions.
+        """
         chosen: dict[tuple[str, str], list[AnnotationItem]] = {}
         for id, split in self._documents.items():
             for layer, agreed in split.agreed.items():
@@ -143,9 +158,7 @@ class DecisionApplier:
             target += items
         if self._errors:
             raise LoadError(self._errors)
-        if self._open:
-            self._refuse_undecided()
-        return self._build(chosen, schema)
+        return chosen
 
     def _take_out(self, line: AdjudicationLine, items: list[AnnotationItem]) -> None:
         """Removes the items of an override from those of its document and layer."""

@@ -156,8 +156,8 @@ def write(
             layers.add(document)
             annotations = []
             if document.entities is not None:
-                annotations.append(_annotation(document, key, conversion))
-            task = {"id": task_count, "data": _data(document, conversion), key: annotations}
+                annotations.append(encode_annotation(document, key, conversion))
+            task = {"id": task_count, "data": encode_data(document, conversion), key: annotations}
             file.write(b"[\n" if task_count == 1 else b",\n")
             file.write(msgspec.json.encode(task))
         file.write(b"\n]\n" if task_count else b"[]\n")
@@ -195,7 +195,8 @@ class _RelationLayers:
                 self._conversion.add("layers that were annotated and are empty", where)
 
 
-def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
+def encode_data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
+    """The data of a task: meta, the text and the id."""
     meta = document.meta or {}
     reserved = {"text": document.text, ID: document.id}
     for key in sorted(reserved.keys() & meta.keys()):
@@ -205,7 +206,8 @@ def _data(document: Document, conversion: ConversionReport) -> dict[str, Any]:
     return {**meta, **reserved}
 
 
-def _annotation(document: Document, key: str, conversion: ConversionReport) -> dict[str, Any]:
+def encode_annotation(document: Document, key: str, conversion: ConversionReport) -> dict[str, Any]:
+    """The annotation of a document. key: annotations or predictions."""
     annotation: dict[str, Any] = {"model_version": "evalkit"} if key == "predictions" else {}
     result = [_region(entity, document.text) for entity in document.entities or ()]
     for index, relation in enumerate(document.relations or ()):

@@ -171,11 +171,7 @@ def test_documents_that_one_annotator_lacks_are_listed(folder):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["brat:ann"], "expected the annotations of two or more annotators"),
-        (
-            ["brat:ann", "brat:ann"],
-            "brat:ann: a second annotator of the name 'ann': write NAME=ANNOTATIONS",
-        ),
+        (["brat:ann"], "the format brat has one annotator"),
         (["all=brat:ann", "brat:bob"], "invalid name of an annotator 'all'"),
         (["brat:ann", "brat:bob", "-o", "todo.txt"], "expected a name that ends in .jsonl"),
         (["brat:ann", "brat:bob", "--undecided", "none"], "--undecided: needs --apply"),
@@ -239,3 +235,37 @@ def test_gold_has_the_schema_of_the_annotators(tmp_path):
     assert gold.schema == bundled.schema
     for layer in ("entities", "events", "attributions"):
         assert getattr(gold[0], layer) == getattr(bundled[0], layer)
+
+
+def test_brat_and_label_studio_go_there_and_back(folder):
+    done = run_evalkit("adjudicate", "a=brat:ann", "b=brat:bob", "-o", "brat:todo", cwd=folder)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        "next: decide, then evalkit adjudicate --apply brat:todo -o gold.jsonl",
+    )
+    apply = ("adjudicate", "--apply", "brat:todo", "-o", "gold.jsonl")
+    refused = run_evalkit(*apply, cwd=folder)
+    assert (refused.returncode, "4 annotations with the prefix" in refused.stderr) == (2, True)
+    lines = (folder / "todo/d.ann").read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line.replace("a.", "") for line in lines if "\tb." not in line]
+    (folder / "todo/d.ann").write_text("".join(kept), encoding="utf-8")
+    done = run_evalkit(*apply, cwd=folder)
+    assert (done.returncode, done.stdout) == (
+        0,
+        "gold.jsonl: 1 document, 2 entities, 1 relations\n",
+    )
+    assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [7, 17]
+
+    tasks = folder / "todo.json"
+    run_evalkit("adjudicate", "a=brat:ann", "b=brat:bob", "-o", "labelstudio:todo.json", cwd=folder)
+    apply = ("adjudicate", "--apply", "labelstudio:todo.json", "-o", "gold.jsonl")
+    assert run_evalkit(*apply, cwd=folder).returncode == 2
+    done = run_evalkit(*apply, "--undecided", "b", cwd=folder)
+    assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [3, 17]
+    (task,) = json.loads(tasks.read_text(encoding="utf-8"))
+    task["annotations"][0]["ground_truth"] = True
+    tasks.write_text(json.dumps([task]), encoding="utf-8")
+    assert run_evalkit(*apply, cwd=folder).returncode == 0
+    assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [7, 17]
+    refused = run_evalkit(*apply, "--report", "report.md", cwd=folder)
+    assert "writes no report" in refused.stderr

@@ -28,7 +28,7 @@ def make_span(fragments):
 
 
 def make_attributes(draw, referents=()):
-    chosen = draw.choice([None, None, {"unsure": True}, {"n": 1, "text": "x"}])
+    chosen = draw.choice([None, None, {"unsure": True}, {"n": "1", "text": "x"}])
     if referents and draw.random() < 0.5:
         return {**(chosen or {}), "entity": draw.choice(referents)}
     return chosen
