@@ -203,25 +203,28 @@ def _iter_json(path: Path, data: bytes) -> RawDocuments:
     """Yields the documents of a JSON file: of a collection, of a list of collections or documents,
     or of a document on each line.
     """
-    first_line, _, rest = data.strip().partition(b"\n")
-    is_lines = bool(rest) and _is_json_object(first_line)
-    for number, text in enumerate(data.split(b"\n") if is_lines else [data], 1):
-        if text.strip():
-            yield from _iter_parts(path, text, number)
+    first_line = data.lstrip().partition(b"\n")[0]
+    if not _has_documents(first_line):
+        yield from _iter_parts(path, data, 1)
+        return
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            yield from _iter_parts(path, line, number)
 
 
-def _is_json_object(line: bytes) -> bool:
+def _has_documents(line: bytes) -> bool:
+    """Whether a line is the JSON object of a document or a collection."""
     if not line.startswith(b"{"):
         return False
     try:
-        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        value = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     except LINE_ERRORS:
         return False
-    return True
+    return any(key in value for key in ("passages", *DOCUMENT_LISTS))
 
 
 def _iter_parts(path: Path, text: bytes, line: int) -> RawDocuments:
-    """Yields the documents in a JSON value that begins on a line."""
+    """Yields the documents in a JSON value, which begins on a line."""
     position = f"{path}:{line}"
     try:
         raw_documents = list(_find_documents(text))

@@ -72,7 +72,7 @@ from evalkit.formats.tool_exports import Drafts, RawDocument, RawRelation, RawSp
 
 __all__ = ["iter_surfaces", "read", "write"]
 RELATIONS = ("first-mentions", "drop")
-MAX_INVALID_LINES = 1000  # after which a file without a valid document is not read further
+MAX_INVALID_LINES = 1000  # after which a file with fewer documents is not read further
 EXPECTED = "a PubTator document begins with ID|t|TITLE"
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 
@@ -160,8 +160,8 @@ def _iter_records(path: Path) -> Iterator[tuple[str, _Record | LoadError]]:
             if problem:
                 yield position, LoadError([f"{position}: {problem}"])
                 invalid += 1
-            if invalid == MAX_INVALID_LINES and not valid:
-                problem = f"not read further, since none of its first {number} lines is valid"
+            if invalid == MAX_INVALID_LINES and valid < invalid:
+                problem = f"not read further, since {invalid} of its first {number} lines are wrong"
                 yield position, LoadError([f"{path}: {problem}; {EXPECTED}"])
                 return
     if record is not None:

@@ -346,6 +346,11 @@ def test_the_first_node_is_the_head_unless_roles_say_otherwise(read):
     }
 
 
+def test_lines_of_another_format_are_refused_at_once(read):
+    with pytest.raises(LoadError, match="f.xml:1: not JSON: .*trailing characters"):
+        read('{"text": "Ada"}\n' * 5000)
+
+
 def with_annotation(**changes):
     annotation = {
         "id": "1",

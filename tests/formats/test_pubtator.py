@@ -206,6 +206,9 @@ def test_a_file_in_another_format_is_not_read_to_its_end(read):
         read("Ada B-PER\n" * 5000)
 
     assert len(error.value.errors) + error.value.omitted == 1001
+    with pytest.raises(LoadError) as error:
+        read(CDR + "Ada B-PER\n" * 5000)
+    assert len(error.value.errors) + error.value.omitted == 1001
 
 
 def test_a_pubtator_file_is_recognized(tmp_path):
