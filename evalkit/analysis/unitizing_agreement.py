@@ -69,15 +69,12 @@ def _sum_differences(units: Sequence[Range], others: Sequence[Range]) -> int:
     for mine, theirs in ((units, others), (others, units)):
         ends = [end for _, end in theirs]
         for start, end in mine:
-            first = bisect_left(ends, start + 1)
-            meets = False
-            for other_start, other_end in theirs[first:]:
-                if other_start >= end:
-                    break
-                meets = True
+            first = index = bisect_left(ends, start + 1)
+            while index < len(theirs) and theirs[index][0] < end:
                 if mine is units:
-                    total += (start - other_start) ** 2 + (end - other_end) ** 2
-            if not meets:
+                    total += (start - theirs[index][0]) ** 2 + (end - theirs[index][1]) ** 2
+                index += 1
+            if index == first:
                 total += (end - start) ** 2
     return total
 

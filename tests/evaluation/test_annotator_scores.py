@@ -1,5 +1,6 @@
 """`agreement`: worked examples, and equality with plain loops over random annotators."""
 
+import gzip
 import random
 from collections import Counter
 from itertools import combinations
@@ -540,3 +541,30 @@ def test_rows_have_the_same_keys_and_a_value_for_each_measure():
         "gamma",
     }
     assert len(found.to_pandas()) == len(rows)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "parquet"])
+def test_files_have_the_agreement_of_corpora_in_memory(tmp_path, suffix):
+    annotations = next(a for a in map(random_annotators, range(100)) if len(a) == 3)
+    corpora = to_corpora(annotations)
+    for name, corpus in corpora.items():
+        path = tmp_path / f"{name}.{suffix}"
+        if path.suffix == ".gz":
+            corpus.save(path.with_suffix(""))
+            path.write_bytes(gzip.compress(path.with_suffix("").read_bytes()))
+        else:
+            corpus.save(path)
+
+    found = agreement(*(tmp_path / f"{name}.{suffix}" for name in corpora), measures="f1,gamma")
+
+    expected = agreement(**corpora, measures="f1,gamma")
+    assert found.result == expected.result
+
+
+def test_greek_letters_are_commands_in_latex():
+    text = three_annotators(measures="kappa,alpha,alpha-u,gamma").to_latex()
+
+    tables = text.partition("% Agreement of")[0]
+    for command in (r"$\kappa$", r"$\alpha$", r"$\alpha$U", r"$\gamma$", r"$\pm$"):
+        assert command in tables
+    assert not set("ακγ±") & set(tables)
