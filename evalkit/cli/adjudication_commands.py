@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -23,6 +24,7 @@ from evalkit.evaluation.adjudication_files import (
 )
 from evalkit.evaluation.adjudication_tools import TOOLS
 from evalkit.evaluation.agreement_inputs import load_annotators
+from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.files import write_atomically
 from evalkit.formats.loading import refuse_empty_texts
 from evalkit.formats.registry import CorpusLocation, parse_location
@@ -200,13 +202,18 @@ def _apply_decisions(
     check_writable(report, str(source.path), str(target.path), option="--report")
     check_report(report)
     if source.format in TOOLS:
-        if annotations or report is not None:
+        if report is not None and not annotations:
             raise InputError(
-                f"--apply {decisions}: takes no annotations and writes no report: the tool has the"
-                " annotations, and no notes about decisions"
+                f"--report {report}: the tool kept no record of decisions: name the annotations,"
+                f" with which gold is compared: evalkit adjudicate A B --apply {decisions}"
             )
         adjudication = _load_from_tool(source, decisions, "none" if rule else undecided)
         result = adjudication.apply(undecided=undecided, resolve=rule)
+        if annotations:
+            corpora = load_corpora(_parse_annotations(annotations))
+            inferred = infer_report(corpora, result.corpus, str(source.format))
+            problems = result.report.problems
+            result = replace(result, report=replace(inferred, problems=problems))
     else:
         if annotations:
             adjudication = adjudicate_corpora(load_corpora(_parse_annotations(annotations)))
@@ -221,7 +228,7 @@ def _apply_decisions(
     counts = result.report.gold_counts
     contents = ", ".join(f"{count:,} {layer}" for layer, count in counts.items())
     summary = f"{pluralize(len(result.corpus), 'document')}, {contents or 'no annotations'}"
-    if source.format not in TOOLS:
+    if source.format not in TOOLS or annotations:
         sources = result.report.count_sources()
         made_by = ", ".join(f"{number} by {by}" for by, number in sources.items())
         summary += f"; {pluralize(len(result.report.decisions), 'decision')}"

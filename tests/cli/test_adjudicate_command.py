@@ -268,4 +268,9 @@ def test_brat_and_label_studio_go_there_and_back(folder):
     assert run_evalkit(*apply, cwd=folder).returncode == 0
     assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [7, 17]
     refused = run_evalkit(*apply, "--report", "report.md", cwd=folder)
-    assert "writes no report" in refused.stderr
+    assert "the tool kept no record of decisions: name the annotations" in refused.stderr
+    done = run_evalkit(
+        *(apply[0], "a=brat:ann", "b=brat:bob", *apply[1:], "--report", "report.md"), cwd=folder
+    )
+    assert done.stdout.endswith("; 2 decisions (2 by person)\n")
+    assert "| boundary | 1 | 0 | 0 | 0 | 0 | 1 |" in (folder / "report.md").read_text()

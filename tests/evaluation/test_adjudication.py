@@ -56,9 +56,11 @@ def item_content(layer, item):
     return item["label"], *((s.get("layer", "entities"), ranges(s)) for s in sides)
 
 
-@pytest.mark.parametrize("block", range(4))
-def test_agreed_items_and_clusters_are_those_of_plain_loops(block):
-    for seed in range(block * 75, block * 75 + 75):
+@pytest.mark.parametrize(
+    "seeds", [range(300), pytest.param(range(300, 10_000), marks=pytest.mark.slow)]
+)
+def test_agreed_items_and_clusters_are_those_of_plain_loops(seeds):
+    for seed in seeds:
         annotators = make_annotators(seed)
         adjudication = adjudicate(**annotators)
         documents = {name: own[0] for name, own in annotators.items()}

@@ -24,6 +24,7 @@ from evalkit import (
 )
 from evalkit.data.document import LAYERS
 from evalkit.evaluation.adjudication_tools import TOOLS, add_prefixes
+from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.formats.registry import parse_location
 
 NAMES = ("a", "b", "c")
@@ -316,3 +317,52 @@ def test_a_name_that_cannot_be_a_prefix_is_refused():
     a, b = make_two()
     with pytest.raises(InputError, match="it stands before labels"):
         add_prefixes(adjudicate(**{"a b": [a], "b": [b]}))
+
+
+def test_the_decisions_of_a_tool_are_found_in_its_gold():
+    a = Document("d", TEXT, (Entity("PER", 0, 7), Entity("ORG", 11, 17), Entity("PER", 22, 24)))
+    b = Document("d", TEXT, (Entity("LOC", 0, 7), Entity("ORG", 11, 17)))
+    corpora = {"a": Corpus([a]), "b": Corpus([b])}
+    for chosen, decisions in (
+        (a.entities, ["a", "a"]),
+        (b.entities, ["b", "none"]),
+        ((*a.entities, Entity("LOC", 0, 7)), ["all", "a"]),
+        ((Entity("PER", 0, 3), *b.entities[1:]), ["other items", "none"]),
+        ((b.entities[0], Entity("FAC", 11, 17)), ["b", "none", "override"]),
+    ):
+        gold = Corpus([Document("d", TEXT, tuple(chosen))])
+
+        for format in ("brat", "labelstudio"):
+            report = infer_report(corpora, gold, format)
+
+            found = ["override" if d.line.kind == "override" else d.name for d in report.decisions]
+            assert found == decisions, (format, chosen)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_mixed_decisions_are_found_again(seed):
+    annotators = drop_repeats(make_annotators(seed, documents=4))
+    corpora = {name: Corpus(documents) for name, documents in annotators.items()}
+    adjudication = adjudicate(**corpora)
+    draw = random.Random(seed)
+    lines = [replace(line, decision=draw.choice(NAMES)) for line in adjudication.lines]
+    result = adjudication.apply(lines)
+
+    report = infer_report(corpora, result.corpus, "brat")
+
+    layers = {"entities", "attributions"}
+    chosen = {d.line.id: d for d in result.report.decisions if d.line.layer in layers}
+    found = {d.line.id: d for d in report.decisions if d.line.layer in layers}
+    assert found.keys() == chosen.keys()
+    for id, decided in chosen.items():
+        plain = [Counter(map(describe_plainly, each.gold)) for each in (decided, found[id])]
+        assert plain[0] == plain[1]
+
+
+def describe_plainly(item):
+    """An item of a line without references and ids."""
+    fields = {k: v for k, v in item.items() if k != "parent"}
+    fields["attributes"] = {
+        k: v for k, v in (item.get("attributes") or {}).items() if k != "entity"
+    }
+    return json.dumps(fields, sort_keys=True)
