@@ -65,6 +65,18 @@ SCORERS = {
         "chunks of tagged words, invalid tags repaired",
         needs_tokens=True,
     ),
+    "universal-ner": Scorer(
+        "scorer_universal_ner", "4e454fe", "entities", "sets of strings, normalized as in SQuAD"
+    ),
+    "instruct-uie": Scorer(
+        "scorer_instruct_uie", "e919e88", "entities", "sets of strings with their labels"
+    ),
+    "iepile": Scorer(
+        "scorer_iepile", "11911a7", "entities", "strings, precision and recall rounded before F1"
+    ),
+    "gollie": Scorer(
+        "scorer_gollie", "c08b28d", "entities", "strings, predictions in the text only"
+    ),
 }
 
 

@@ -20,15 +20,17 @@ from typing import Any, NamedTuple
 
 RULE_KINDS = ("read", "drop", "equal", "count", "ratio")
 SIDES = ("gold", "predicted")
+UNPLACED, UNREADABLE = "unplaced", "unreadable"  # first part of the key of an item without a place
 
 
 class ScorerItem(NamedTuple):
     """An item of a scorer.
 
     document: its number. label: None if the scorer has no labels. key: what is compared beside the
-    label: a span, a string. source: the number of evalkit's item on the same side from which it
-    comes; None if there is none. start, end: in the text; None for an item that is not in the text.
-    text: its words.
+    label: a span, a string; (UNPLACED, its number) for an item that is not in the text, and
+    (UNREADABLE, its number) for one that has no words either. source: the number of evalkit's item
+    on the same side from which it comes; None if there is none. start, end: in the text; None for
+    an item that is not in the text. text: its words.
     """
 
     document: int
@@ -152,12 +154,13 @@ class ScorerMeasure(NamedTuple):
     """A number of a scorer.
 
     name: the scorer's own. metric: evalkit's, from which the chain begins. rules: in the order of
-    RULE_KINDS.
+    RULE_KINDS. string_metric: in place of metric, where gold has strings without offsets.
     """
 
     name: str
     metric: str
     rules: Sequence[ScorerRule]
+    string_metric: str | None = None
 
 
 class ScorerRules(NamedTuple):

@@ -11,10 +11,10 @@ from typing import Any
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
 from evalkit.corpus import Corpus, CorpusSource, resolve_location, to_corpus
 from evalkit.data import text
-from evalkit.data.document import Document, span_fragments
 from evalkit.data.tags import TagReader
 from evalkit.errors import InputError, LoadError
 from evalkit.evaluation.corpus_scores import score
+from evalkit.evaluation.emulated_layers import build_items, is_annotated
 from evalkit.evaluation.span_scores import score_tags
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.gold_marks import drop_gold_marks
@@ -29,15 +29,22 @@ class EmulatedInputs:
     """What scorers are given.
 
     documents: of both sides. items: evalkit's items of each side by layer; see `build_items`.
-    score: returns evalkit's scores of some metrics. has_tags: whether the input is tags.
+    score: returns evalkit's scores of some metrics. list_annotated: returns the numbers of the
+    documents whose gold has a layer. has_tags: whether the input is tags.
     """
 
     documents: Sequence[ScorerDocument]
     items: Callable[[str, str], Sequence[ScorerItem]]
     score: Callable[[str], Scores]
+    list_annotated: Callable[[str], Sequence[int]]
     has_tags: bool
     gold: Corpus | None = None
     predicted: Corpus | None = None
+
+    @property
+    def has_gold_strings(self) -> bool:
+        """Whether gold has entities without offsets, which only metrics of strings compare."""
+        return any(document.unplaced for document in self.gold or ())
 
 
 def open_emulated_inputs(
@@ -165,7 +172,10 @@ def _open_tags(documents: list[ScorerDocument], tagging: str) -> EmulatedInputs:
             raise InputError(f"tags have no {layer}: expected corpora")
         return items[side]
 
-    return EmulatedInputs(documents, items_of, score_them, has_tags=True)
+    def list_annotated(_layer: str) -> Sequence[int]:
+        return range(len(documents))
+
+    return EmulatedInputs(documents, items_of, score_them, list_annotated, has_tags=True)
 
 
 def _split_sequences(documents: Sequence[ScorerDocument], side: str) -> Iterator[Sequence[str]]:
@@ -218,35 +228,19 @@ def _open_corpora(
         corpus = gold_corpus if side == "gold" else predicted_corpus
         rows = []
         for number, document in enumerate(gold_corpus):
-            is_annotated = getattr(document, DOCUMENT_LAYERS[layer]) is not None
-            if is_annotated and document.id in corpus:
+            if is_annotated(document, layer) and document.id in corpus:
                 rows += list(build_items(corpus[document.id], layer, number))
         return [item._replace(source=source) for source, item in enumerate(rows)]
+
+    def list_annotated(layer: str) -> Sequence[int]:
+        return [n for n, document in enumerate(gold_corpus) if is_annotated(document, layer)]
 
     return EmulatedInputs(
         documents,
         items_of,
         score_them,
+        list_annotated,
         has_tags=False,
         gold=gold_corpus,
         predicted=predicted_corpus,
     )
-
-
-DOCUMENT_LAYERS = {"entities": "entities"}
-
-
-def build_items(document: Document, layer: str, number: int) -> Iterator[ScorerItem]:
-    """Evalkit's items of a layer of a document, without sources. number: of the document.
-
-    The key of an item is what strict compares beside the label. A prediction that has no place in
-    the text has a key of its own, which equals no other.
-    """
-    for entity in document.entities or ():
-        words = document.text[entity.start : entity.end]
-        key = tuple(span_fragments(entity))
-        yield ScorerItem(number, entity.label, key, None, entity.start, entity.end, words)
-    for index, item in enumerate(document.unplaced or ()):
-        if item.layer == layer:
-            own_key = ("unplaced", index)
-            yield ScorerItem(number, item.label, own_key, None, None, None, item.quote or "")

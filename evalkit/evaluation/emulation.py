@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evalkit.analysis.scorer_registry import Scorer, find_scorer
 from evalkit.analysis.scorer_rules import (
+    SIDES,
     ItemCredits,
     ScorerItem,
+    ScorerMeasure,
     ScorerState,
     apply_rules,
     count_one_to_one,
     ratios_of_evalkit,
 )
+from evalkit.analysis.scorer_strings import list_surfaces
 from evalkit.corpus import Corpus, CorpusSource
 from evalkit.data.document import Document, Entity
 from evalkit.evaluation.corpus_scores import score
@@ -59,18 +62,19 @@ def emulate(
     states: dict[str, ScorerState] = {}
     differences = []
     for measure in rules.measures:
-        first = build_first_state(inputs, entry, measure.metric)
+        metric = _choose_metric(measure, inputs)
+        first = build_first_state(inputs, metric)
         states[measure.name], steps = apply_rules(first, measure.rules)
         differences.append(
             ScoreDifference(
                 measure.name,
-                measure.metric,
+                metric,
                 first.numbers(),
                 states[measure.name].numbers(),
                 steps,
             )
         )
-    metric = rules.measures[0].metric
+    metric = differences[0].metric
     scores = inputs.score(metric)
     return EmulatedScores(
         scorer,
@@ -83,17 +87,28 @@ def emulate(
     )
 
 
-def build_first_state(inputs: EmulatedInputs, scorer: Scorer, metric: str) -> ScorerState:
+def _choose_metric(measure: ScorerMeasure, inputs: EmulatedInputs) -> str:
+    """The metric of evalkit from which a measure begins."""
+    if measure.string_metric is not None and inputs.has_gold_strings:
+        return measure.string_metric
+    return measure.metric
+
+
+def build_first_state(inputs: EmulatedInputs, metric: str) -> ScorerState:
     """Evalkit's own items and count of a metric."""
-    _, _, scheme = metric.partition("/")
+    layer, _, scheme = metric.partition("/")
+    sides: dict[str, Sequence[ScorerItem]] = {side: inputs.items(side, layer) for side in SIDES}
+    if layer == "surfaces":
+        sides = {side: list_surfaces(items, scheme) for side, items in sides.items()}
+    is_one_to_one = scheme == "strict" or layer == "surfaces"
     return ScorerState(
         inputs.documents,
-        inputs.items("gold", scorer.layer),
-        inputs.items("predicted", scorer.layer),
-        count_one_to_one if scheme == "strict" else _counting(scheme),
+        sides["gold"],
+        sides["predicted"],
+        count_one_to_one if is_one_to_one else _counting(scheme),
         ratios_of_evalkit,
         match_entities,
-        {"inputs": inputs},
+        {"inputs": inputs, "metric": metric},
     )
 
 

@@ -181,7 +181,8 @@ def _step_table(difference: ScoreDifference, scorer: str, numbers: NumberFormat)
 def _describe_changes(changes: Sequence[StatusChange]) -> Iterator[str]:
     for change in changes[:MOST_ITEMS]:
         item = change.item
-        name = f"{change.side} {item.label} {shorten(item.text, LONGEST_TEXT)!r}"
+        label = "" if item.label is None else f" {item.label}"
+        name = f"{change.side}{label} {shorten(item.text, LONGEST_TEXT)!r}"
         yield f"{name} ({_describe_status(change.before)} → {_describe_status(change.after)})"
     if len(changes) > MOST_ITEMS:
         yield f"and {pluralize(len(changes) - MOST_ITEMS, 'more item')}"
