@@ -10,6 +10,7 @@ from typing import Annotated, cast
 
 import typer
 
+from evalkit.cli.corpus_commands import count_annotations
 from evalkit.cli.inputs import report_losses
 from evalkit.cli.option_values import check_writable, parse_systems
 from evalkit.cli.report_output import check_report
@@ -225,8 +226,8 @@ def _apply_decisions(
     _write_report(result, report)
     for problem in result.report.problems:
         print_notice(f"{output}: {problem}")
-    counts = result.report.gold_counts
-    contents = ", ".join(f"{count:,} {layer}" for layer, count in counts.items())
+    layers = result.report.gold_counts
+    contents = ", ".join(count_annotations(result.corpus, layer) for layer in layers)
     summary = f"{pluralize(len(result.corpus), 'document')}, {contents or 'no annotations'}"
     if source.format not in TOOLS or annotations:
         sources = result.report.count_sources()

@@ -60,7 +60,7 @@ def test_two_brat_folders_become_gold(folder):
 
     assert (applied.returncode, applied.stdout) == (
         0,
-        "gold.jsonl: 1 document, 2 entities, 1 relations; 2 decisions (2 by person)\n",
+        "gold.jsonl: 1 document, 2 entities, 1 relation; 2 decisions (2 by person)\n",
     )
     (gold,) = load_corpus(folder / "gold.jsonl")
     (own,) = load_corpus(f"brat:{folder / 'ann'}")
@@ -252,7 +252,7 @@ def test_brat_and_label_studio_go_there_and_back(folder):
     done = run_evalkit(*apply, cwd=folder)
     assert (done.returncode, done.stdout) == (
         0,
-        "gold.jsonl: 1 document, 2 entities, 1 relations\n",
+        "gold.jsonl: 1 document, 2 entities, 1 relation\n",
     )
     assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [7, 17]
 
