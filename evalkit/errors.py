@@ -423,7 +423,7 @@ def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -
     """An option as it is written on the command line or in Python, with its value if it is given.
 
     of: "command" for an option of a command or a function, "format" for one of a format, "model"
-    for one of a model.
+    for one of a model, "scorer" for one of an emulated scorer.
 
     >>> rows = ("missing", "empty", "option"), ("tagging", "IOB1", "format"), ("timeout", 5, "model")
     >>> print(*(spell_option(name, value, of=of) for name, value, of in rows))
@@ -438,8 +438,8 @@ def spell_option(name: str, value: object = _NO_VALUE, *, of: str = "command") -
         quoted = "" if value is _NO_VALUE else _quote(value)
         return f"{name}={quoted}"
     typed = "" if value is _NO_VALUE else _type(value)
-    if of == "format":
-        return f"FILE?{name}={typed}"
+    if of in ("format", "scorer"):
+        return f"{'FILE' if of == 'format' else 'SCORER'}?{name}={typed}"
     if of == "model":
         return f"-a {name}={typed}"
     flag = f"--{name.replace('_', '-')}"

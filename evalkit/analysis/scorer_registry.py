@@ -15,6 +15,8 @@ from typing import Any
 from evalkit.analysis.scorer_rules import ScorerRules
 from evalkit.errors import UnknownNameError
 
+SHARED_OPTIONS = ("practices", "tagging")  # of all scorers
+
 
 @dataclass(frozen=True)
 class Scorer:
@@ -48,7 +50,9 @@ class Scorer:
         known = self.options
         for name in options:
             if name not in known:
-                raise UnknownNameError("option", name, known, within=self.module)
+                names = (*known, *SHARED_OPTIONS)
+                scorer = self.module.removeprefix("scorer_").replace("_", "-")
+                raise UnknownNameError("option", name, names, within=scorer)
         rules: ScorerRules = self._build(**{**(self.arguments or {}), **options})
         return rules
 
@@ -76,6 +80,48 @@ SCORERS = {
     ),
     "gollie": Scorer(
         "scorer_gollie", "c08b28d", "entities", "strings, predictions in the text only"
+    ),
+    "seqeval-strict": Scorer(
+        "scorer_seqeval_strict",
+        "1.2.2",
+        "entities",
+        "chunks of tagged words under a scheme, invalid ones dropped",
+        needs_tokens=True,
+    ),
+    "conlleval": Scorer(
+        "scorer_conlleval",
+        "2004-01-26",
+        "entities",
+        "chunks of tagged words and the accuracy of tags, in percent",
+        needs_tokens=True,
+    ),
+    "seqscore": Scorer(
+        "scorer_seqscore",
+        "0.9.0",
+        "entities",
+        "mentions of BIO tags, invalid tags refused or repaired",
+        needs_tokens=True,
+    ),
+    "sklearn-tokens": Scorer(
+        "scorer_sklearn_tokens",
+        "1.9.1",
+        "entities",
+        "the tag or the type of each word",
+        needs_tokens=True,
+    ),
+    "drop-empty": Scorer(
+        "scorer_practices",
+        "",
+        "entities",
+        "practice: documents and sentences without gold items are removed",
+        arguments={"practice": "drop-empty"},
+    ),
+    "drop-unaligned": Scorer(
+        "scorer_practices",
+        "",
+        "entities",
+        "practice: entities that do not begin and end at the borders of words are removed",
+        arguments={"practice": "drop-unaligned"},
     ),
 }
 

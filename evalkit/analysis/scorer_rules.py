@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 RULE_KINDS = ("read", "drop", "equal", "count", "ratio")
@@ -62,25 +63,42 @@ class ScorerDocument:
         return self.gold_tags if side == "gold" else self.predicted_tags
 
 
+class ItemStatus(NamedTuple):
+    """How an item counts: its credit, and how often it is in the denominator. An item that is cut
+    into several, such as tokens, has the sums of both.
+    """
+
+    credit: float
+    total: float
+
+
 class ItemCredits(NamedTuple):
-    """What is counted: the credit of each gold and each predicted item, and what divides their
-    sums; None for the number of items.
+    """What is counted: the credit of each gold and each predicted item, and how often each is in
+    the denominator; None for once each.
     """
 
     gold_credit: Sequence[float]
     predicted_credit: Sequence[float]
-    gold_total: float | None = None
-    predicted_total: float | None = None
+    gold_weight: Sequence[float] | None = None
+    predicted_weight: Sequence[float] | None = None
 
     @property
     def gold(self) -> float:
         """The denominator of recall."""
-        return len(self.gold_credit) if self.gold_total is None else self.gold_total
+        return len(self.gold_credit) if self.gold_weight is None else sum(self.gold_weight)
 
     @property
     def predicted(self) -> float:
         """The denominator of precision."""
-        return len(self.predicted_credit) if self.predicted_total is None else self.predicted_total
+        weights = self.predicted_weight
+        return len(self.predicted_credit) if weights is None else sum(weights)
+
+    def statuses(self, side: str) -> Iterator[ItemStatus]:
+        """How each item of a side counts."""
+        credits, weights = self.gold_credit, self.gold_weight
+        if side == "predicted":
+            credits, weights = self.predicted_credit, self.predicted_weight
+        yield from map(ItemStatus, credits, [1] * len(credits) if weights is None else weights)
 
 
 class Ratios(NamedTuple):
@@ -126,9 +144,13 @@ class ScorerState:
         """The items of a side."""
         return self.gold if side == "gold" else self.predicted
 
+    @cached_property
+    def _counted(self) -> ItemCredits:
+        return self.count(self)
+
     def credits(self) -> ItemCredits:
         """What is counted."""
-        return self.count(self)
+        return self._counted
 
     def numbers(self) -> MeasureNumbers:
         """The numbers over all labels."""
@@ -164,19 +186,16 @@ class ScorerMeasure(NamedTuple):
 
 
 class ScorerRules(NamedTuple):
-    """A scorer: its measures, and the rows that it prints, computed from the last state of each."""
+    """A scorer: its measures, and the rows that it prints, computed from the last state of each.
+
+    percent_digits: the decimals of a scorer that prints percent, whose rows are in percent; None
+    for fractions. tagging: of the tags that it reads, unless the user names another.
+    """
 
     measures: Sequence[ScorerMeasure]
     rows: Callable[[Mapping[str, ScorerState]], list[dict[str, Any]]]
-
-
-class ItemStatus(NamedTuple):
-    """How an item counts: its credit, and how often it is in the denominator. An item that is cut
-    into several, such as tokens, has the sums of both.
-    """
-
-    credit: float
-    total: float
+    percent_digits: int | None = None
+    tagging: str = "IOB2"
 
 
 class StatusChange(NamedTuple):
@@ -215,12 +234,14 @@ def apply_rules(
 
 
 def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusChange]:
+    credits = before.credits(), after.credits()
     for side in SIDES:
-        old, new = _statuses(before, side), _statuses(after, side)
+        old, new = _statuses(before, credits[0], side), _statuses(after, credits[1], side)
         items = {**_items_by_identity(after, side), **_items_by_identity(before, side)}
         for identity, item in items.items():
             if old.get(identity) != new.get(identity):
-                document = before.documents[item.document].id
+                documents = before.documents if identity in old else after.documents
+                document = documents[item.document].id
                 yield StatusChange(side, document, item, old.get(identity), new.get(identity))
 
 
@@ -238,13 +259,11 @@ def _items_by_identity(state: ScorerState, side: str) -> dict[Hashable, ScorerIt
     return items
 
 
-def _statuses(state: ScorerState, side: str) -> dict[Hashable, ItemStatus]:
-    both = state.credits()
-    credits = both.gold_credit if side == "gold" else both.predicted_credit
+def _statuses(state: ScorerState, credits: ItemCredits, side: str) -> dict[Hashable, ItemStatus]:
     statuses: dict[Hashable, ItemStatus] = {}
-    for item, credit in zip(state.items(side), credits, strict=True):
+    for item, (credit, total) in zip(state.items(side), credits.statuses(side), strict=True):
         old = statuses.get(_identity(item), ItemStatus(0, 0))
-        statuses[_identity(item)] = ItemStatus(old.credit + credit, old.total + 1)
+        statuses[_identity(item)] = ItemStatus(old.credit + credit, old.total + total)
     return statuses
 
 

@@ -2,99 +2,199 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem, ScorerRule, ScorerState
+from evalkit.data.taggings import WRITTEN_LETTERS, spell_tag
+from evalkit.errors import InputError
 
 # The first token, the token after the last, and the label
 Chunk = tuple[int, int, str]
 ChunkReader = Callable[[Sequence[str]], Iterable[Chunk]]
+DEFAULT_TAGGING = "IOB2"
+OUTSIDE = "O"
 
 
-def tags_from_items(document: ScorerDocument, items: Iterable[ScorerItem]) -> list[str]:
-    """IOB2 tags of the words that items overlap; where two items share a word, the one that begins
-    first, or else is longer, is kept.
+def tags_from_items(
+    document: ScorerDocument, items: Iterable[ScorerItem], tagging: str = DEFAULT_TAGGING
+) -> list[str]:
+    """The tags of the words that items overlap; where two items share a word, the one that begins
+    first, or else is longer, or else has the first label in alphabetical order, is kept.
     """
+    first_letter, inner_letter, last_letter, only_letter = WRITTEN_LETTERS[tagging]
     tags = ["O"] * len(document.tokens)
     placed = [item for item in items if item.start is not None and item.end is not None]
-    for item in sorted(placed, key=lambda item: (item.start or 0, -(item.end or 0))):
+    end_of_previous, label_of_previous = 0, None
+    for item in sorted(placed, key=_tagging_order):
         words = words_of(document, item)
-        if words and all(tags[word] == "O" for word in words):
-            tags[words[0]] = f"B-{item.label}"
-            for word in words[1:]:
-                tags[word] = f"I-{item.label}"
+        if not words or any(tags[word] != "O" for word in words):
+            continue
+        label, first = str(item.label), words[0]
+        letters = [only_letter]
+        if len(words) > 1:
+            letters = [first_letter, *[inner_letter] * (len(words) - 2), last_letter]
+        # Under IOB1 and IOE1 a tag of its own divides neighbors of one label.
+        if first == end_of_previous and label == label_of_previous:
+            if tagging == "IOB1":
+                letters[0] = "B"
+            elif tagging == "IOE1":
+                tags[first - 1] = spell_tag("E", label, tagging)
+        end_of_previous, label_of_previous = words[-1] + 1, label
+        tags[first:end_of_previous] = [spell_tag(letter, label, tagging) for letter in letters]
     return tags
 
 
-def words_of(document: ScorerDocument, item: ScorerItem) -> list[int]:
+def _tagging_order(item: ScorerItem) -> tuple[int, int, str]:
+    return item.start or 0, -(item.end or 0), str(item.label)
+
+
+def words_of(document: ScorerDocument, item: ScorerItem) -> range:
     """The numbers of the tokens that an item overlaps."""
     if item.start is None or item.end is None:
-        return []
-    return [
-        number
-        for number, (start, end) in enumerate(document.tokens)
-        if start < item.end and item.start < end
-    ]
+        return range(0)
+    first = bisect_right(document.tokens, item.start, key=lambda token: token[1])
+    return range(first, bisect_left(document.tokens, item.end, key=lambda token: token[0]))
 
 
-def read_chunks(read: ChunkReader, text: str) -> ScorerRule:
+def split_items(state: ScorerState, side: str) -> list[list[ScorerItem]]:
+    """The items of each document."""
+    by_document: list[list[ScorerItem]] = [[] for _ in state.documents]
+    for item in state.items(side):
+        by_document[item.document].append(item)
+    return by_document
+
+
+def tags_of(
+    state: ScorerState, number: int, side: str, items: Iterable[ScorerItem]
+) -> Sequence[str]:
+    """The tags of a document: those of the input, or else made from its items."""
+    document = state.documents[number]
+    tags = document.tags(side)
+    if tags is None:
+        tags = tags_from_items(document, items, state.details.get("tagging", DEFAULT_TAGGING))
+    return tags
+
+
+def read_chunks(read: ChunkReader, text: str, *, over_documents: bool = False) -> ScorerRule:
     """A rule that reads the items from tags.
 
-    read: returns the chunks of one sequence of tags.
+    read: returns the chunks of one sequence of tags. over_documents: whether the scorer reads a
+    document as one sequence.
     """
 
+    def starts_of(document: ScorerDocument) -> Sequence[int]:
+        return (0,) if over_documents else document.sequences
+
     def apply(state: ScorerState) -> ScorerState:
-        items = {side: tuple(_iter_chunk_items(state, side, read)) for side in SIDES}
+        items = {side: tuple(_iter_chunk_items(state, side, read, starts_of)) for side in SIDES}
         return replace(state, gold=items["gold"], predicted=items["predicted"])
 
     return ScorerRule("read", text, apply)
 
 
-def _iter_chunk_items(state: ScorerState, side: str, read: ChunkReader) -> Iterator[ScorerItem]:
-    by_document: list[list[ScorerItem]] = [[] for _ in state.documents]
-    for item in state.items(side):
-        by_document[item.document].append(item)
-    for number, document in enumerate(state.documents):
-        own = by_document[number]
-        tags = document.tags(side)
-        if tags is None:
-            tags = tags_from_items(document, own)
-        source_of = _SourceFinder(document, own)
-        for first, end, label in _chunks_of(document, tags, read):
+def _iter_chunk_items(
+    state: ScorerState,
+    side: str,
+    read: ChunkReader,
+    starts_of: Callable[[ScorerDocument], Sequence[int]],
+) -> Iterator[ScorerItem]:
+    for number, own in enumerate(split_items(state, side)):
+        document = state.documents[number]
+        tags = tags_of(state, number, side, own)
+        sources = SourceFinder(document, own)
+        try:
+            chunks = list(_chunks_of(starts_of(document), tags, read))
+        except InputError as error:
+            raise InputError(f"{side} tags: document {document.id!r}, {error}") from None
+        for first, end, label in chunks:
             start, stop = document.tokens[first][0], document.tokens[end - 1][1]
-            source = source_of.find(first, end, label)
+            source = sources.find(first, end, label)
             words = document.text[start:stop]
             yield ScorerItem(number, label, (first, end), source, start, stop, words)
 
 
-def _chunks_of(document: ScorerDocument, tags: Sequence[str], read: ChunkReader) -> Iterator[Chunk]:
+def _chunks_of(starts: Sequence[int], tags: Sequence[str], read: ChunkReader) -> Iterator[Chunk]:
     """The chunks of all sequences of a document."""
-    borders = [*document.sequences, len(tags)]
-    for first, end in pairwise(borders):
-        for begin, stop, label in read(tags[first:end]):
+    for number, (first, end) in enumerate(pairwise([*starts, len(tags)])):
+        try:
+            chunks = list(read(tags[first:end]))
+        except InputError as error:
+            raise InputError(f"sequence {number}, {error}") from None
+        for begin, stop, label in chunks:
             yield first + begin, first + stop, label
 
 
-class _SourceFinder:
+def read_tokens(label_of: Callable[[str], str], text: str, *, keeps_outside: bool) -> ScorerRule:
+    """A rule that reads each token as an item.
+
+    label_of: returns the label of the item from the tag. keeps_outside: whether tokens with the tag
+    O are items.
+    """
+
+    def apply(state: ScorerState) -> ScorerState:
+        items = {side: tuple(_iter_token_items(state, side, label_of)) for side in SIDES}
+        if not keeps_outside:
+            for side in SIDES:
+                items[side] = tuple(item for item in items[side] if item.label != OUTSIDE)
+        return replace(state, gold=items["gold"], predicted=items["predicted"])
+
+    return ScorerRule("read", text, apply)
+
+
+def _iter_token_items(
+    state: ScorerState, side: str, label_of: Callable[[str], str]
+) -> Iterator[ScorerItem]:
+    for number, own in enumerate(split_items(state, side)):
+        document = state.documents[number]
+        sources = SourceFinder(document, own)
+        for word, tag in enumerate(tags_of(state, number, side, own)):
+            start, end = document.tokens[word]
+            source = None if tag == OUTSIDE else sources.find_sharing(word, type_of(tag))
+            words = document.text[start:end]
+            yield ScorerItem(number, label_of(tag), word, source, start, end, words)
+
+
+def type_of(tag: str) -> str:
+    """The type of a tag: what follows the first dash, or the tag itself."""
+    return tag.partition("-")[2] or tag
+
+
+class SourceFinder:
     """Finds the item of evalkit that a chunk comes from: the one of the same words and label, else
     of the same words, else the first that shares a word. No item is the source of two chunks.
     """
 
     def __init__(self, document: ScorerDocument, items: Sequence[ScorerItem]) -> None:
-        self._words = [(words_of(document, item), item) for item in items]
+        """Notes the items of each word of a document."""
+        self._items, self._words = items, [words_of(document, item) for item in items]
+        self._numbers_of_word: dict[int, list[int]] = defaultdict(list)
+        for number, words in enumerate(self._words):
+            for word in words:
+                self._numbers_of_word[word].append(number)
         self._used: set[int] = set()
 
     def find(self, first: int, end: int, label: str) -> int | None:
-        words = list(range(first, end))
+        """The number of the source of a chunk; None if it has none."""
+        words = range(first, end)
+        numbers = {number for word in words for number in self._numbers_of_word.get(word, ())}
         candidates = [
-            (own != words, item.label != label, number)
-            for number, (own, item) in enumerate(self._words)
-            if number not in self._used and set(own) & set(words)
+            (self._words[number] != words, self._items[number].label != label, number)
+            for number in numbers - self._used
         ]
         if not candidates:
             return None
         number = min(candidates)[-1]
         self._used.add(number)
-        return self._words[number][1].source
+        return self._items[number].source
+
+    def find_sharing(self, word: int, label: str | None) -> int | None:
+        """The number of an item that has a word, if possible with a label, which may be the source
+        of several words; None if there is none.
+        """
+        numbers = self._numbers_of_word.get(word, ())
+        candidates = [(self._items[number].label != label, number) for number in numbers]
+        return self._items[min(candidates)[-1]].source if candidates else None

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from evalkit.analysis.scorer_practices import build_practices
 from evalkit.analysis.scorer_registry import Scorer, find_scorer
 from evalkit.analysis.scorer_rules import (
     SIDES,
@@ -46,7 +47,8 @@ def emulate(
       corpora the entities are tagged on the words of the text.
     - `explain`: whether the report shows the steps from evalkit's number to the scorer's, which are
       in `.differences` in any case.
-    - `options`: of the scorer.
+    - `options`: of the scorer. All scorers have `practices`, which change the input of the scorer
+      ("drop-empty", "drop-unaligned", or both as a list), and `tagging`, that of the tags.
 
     `.rows` has the scorer's own names. Alternatives, optional items and zones of gold are not used,
     since other scorers have none. Raises UnknownNameError for an unknown scorer or option, and the
@@ -56,15 +58,26 @@ def emulate(
     1.0
     """
     entry = find_scorer(scorer)
-    tagging = {"tagging": options.pop("tagging")} if "tagging" in options else {}
-    rules = entry.build_rules(options)
-    inputs = open_emulated_inputs(gold, predicted, needs_tokens=entry.needs_tokens, **tagging)
+    own = dict(options)
+    tagging = own.pop("tagging", None)
+    practices = build_practices(own.pop("practices", ()), entry.layer)
+    if "practices" in options:
+        options["practices"] = [name for name, _ in practices]
+    rules = entry.build_rules(own)
+    inputs = open_emulated_inputs(
+        gold,
+        predicted,
+        needs_tokens=entry.needs_tokens,
+        tagging=tagging,
+        default_tagging=rules.tagging,
+    )
     states: dict[str, ScorerState] = {}
     differences = []
     for measure in rules.measures:
         metric = _choose_metric(measure, inputs)
         first = build_first_state(inputs, metric)
-        states[measure.name], steps = apply_rules(first, measure.rules)
+        steps_before = [rule for _, rule in practices]
+        states[measure.name], steps = apply_rules(first, [*steps_before, *measure.rules])
         differences.append(
             ScoreDifference(
                 measure.name,
@@ -83,7 +96,9 @@ def emulate(
         rules.rows(states),
         tuple(differences),
         _signature_fields(scores[metric].signature_fields, scorer, entry.version, options),
+        notes=inputs.notes,
         is_explained=explain,
+        percent_digits=rules.percent_digits,
     )
 
 
@@ -108,7 +123,7 @@ def build_first_state(inputs: EmulatedInputs, metric: str) -> ScorerState:
         count_one_to_one if is_one_to_one else _counting(scheme),
         ratios_of_evalkit,
         match_entities,
-        {"inputs": inputs, "metric": metric},
+        {"inputs": inputs, "metric": metric, "tagging": inputs.tagging},
     )
 
 

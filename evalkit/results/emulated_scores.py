@@ -70,7 +70,8 @@ class EmulatedScores:
 
     scorer, version: whose numbers these are. rows: a dict for each row of the scorer, with its own
     names, not rounded. differences: why each number differs from evalkit's. signature_fields: of
-    the numbers; the field `scorer` names the scorer and its version.
+    the numbers; the field `scorer` names the scorer and its version. percent_digits: the decimals
+    of a scorer that prints percent, whose rows are in percent; None for fractions.
     """
 
     scorer: str
@@ -81,6 +82,7 @@ class EmulatedScores:
     signature_fields: dict[str, str]
     notes: tuple[str, ...] = ()
     is_explained: bool = False
+    percent_digits: int | None = None
 
     @property
     def signature(self) -> str:
@@ -99,7 +101,7 @@ class EmulatedScores:
         """The numbers as table, markdown, latex, csv, html or json.
 
         explain: whether to show the steps from evalkit's number. digits: decimals of ratios.
-        percent: percent instead of fractions. csv and json always hold the unrounded fractions.
+        percent: percent instead of fractions. csv and json hold the numbers without rounding.
         """
         if format == "json":
             text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
@@ -133,9 +135,15 @@ class EmulatedScores:
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         rows = []
         for row in self.rows:
-            rows.append(tuple(_format_cell(row.get(name), numbers) for name in columns))
+            rows.append(tuple(self._format_cell(row.get(name), numbers) for name in columns))
         title = f"{self.scorer} {self.version}".rstrip()
         return Table(title, tuple(columns), tuple(rows))
+
+    def _format_cell(self, value: object, numbers: NumberFormat) -> str:
+        if self.percent_digits is not None and isinstance(value, float):
+            digits = self.percent_digits if numbers.digits is None else numbers.digits
+            return f"{value:.{digits}f}"
+        return _format_cell(value, numbers)
 
     def __repr__(self) -> str:
         return escape_controls(f"<EmulatedScores of {self.scorer}: {len(self.rows)} rows>")

@@ -69,6 +69,17 @@ def random_tag_corpus(seed, *, improper=True):
     return gold, predicted
 
 
+def random_letters_corpus(seed, letters):
+    """Two lists of sequences of tags with these prefixes in any order: most are invalid."""
+    draw = random.Random(seed)
+    names = ["O", *(f"{letter}-{label}" for letter in letters for label in LABELS[:2])]
+    gold, predicted = [], []
+    for _ in range(draw.randrange(1, 5)):
+        gold.append(draw.choices(names, k=draw.randrange(0, 9)))
+        predicted.append([tag if draw.random() < 0.7 else draw.choice(names) for tag in gold[-1]])
+    return gold, predicted
+
+
 def random_entity_corpora(seed, *, unplaced=True, duplicates=True):
     """Gold and predictions with nested, unaligned, repeated and unplaced entities, and with empty
     sides.

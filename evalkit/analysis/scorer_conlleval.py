@@ -1,0 +1,102 @@
+"""conlleval (the script of CoNLL-2000, version of 2004-01-26): chunks of tags, in percent.
+
+A chunk begins at B after B, I or O, at I after O and after E, at E after O and after E, and where
+the type changes. It ends before B and O after B and I, before E, I and O after E, and where the
+type changes. So B after E of the same type begins no chunk: tags of BIOES that are `B E B E` are
+one chunk. O has an empty type. Tags with brackets are not read. (Source: conlleval.pl of that
+version.)
+
+Rows: what the script prints, in percent with two decimals: all types, with the accuracy of the
+tags, and each type with the number of its predicted chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from evalkit.analysis.scorer_rules import (
+    WITH_ZERO,
+    ScorerMeasure,
+    ScorerRules,
+    ScorerState,
+    labels_of,
+    select_label,
+)
+from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks, read_tokens
+
+BEGINS_AFTER = {"B": "BIO", "I": "OE", "E": "OE"}
+ENDS_BEFORE = {"B": "BO", "I": "BO", "E": "EIO"}
+DIGITS = 2
+
+
+def build_rules() -> ScorerRules:
+    """The rules of conlleval."""
+    chunks = read_chunks(
+        iter_chunks,
+        "compares words: an item covers the words that it overlaps, and invalid tags are repaired",
+    )
+    tokens = read_tokens(
+        str, "compares the tags of all words, those with the tag O too", keeps_outside=True
+    )
+    measures = (
+        ScorerMeasure("overall", "entities/strict", (chunks, WITH_ZERO)),
+        ScorerMeasure("accuracy", "entities/strict", (tokens, WITH_ZERO)),
+    )
+    return ScorerRules(measures, report_rows, percent_digits=DIGITS)
+
+
+def iter_chunks(tags: Sequence[str]) -> Iterator[Chunk]:
+    """The chunks of a sequence of tags."""
+    begin: int | None = None
+    before = OUTSIDE, ""
+    for position, tag in enumerate([*tags, OUTSIDE]):
+        prefix, _, label = tag.partition("-")
+        now = prefix, label
+        if begin is not None and _ends(before, now):
+            yield begin, position, before[1]
+            begin = None
+        if _begins(before, now):
+            begin = position
+        before = now
+
+
+def _begins(before: tuple[str, str], now: tuple[str, str]) -> bool:
+    if now[0] not in (OUTSIDE, ".") and before[1] != now[1]:
+        return True
+    return before[0] != "" and before[0] in BEGINS_AFTER.get(now[0], "")
+
+
+def _ends(before: tuple[str, str], now: tuple[str, str]) -> bool:
+    if before[0] not in (OUTSIDE, ".") and before[1] != now[1]:
+        return True
+    return now[0] != "" and now[0] in ENDS_BEFORE.get(before[0], "")
+
+
+def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
+    """The lines that conlleval prints."""
+    state, tokens = states["overall"], states["accuracy"]
+    overall = {
+        "type": "overall",
+        "accuracy": _percent(tokens.numbers().f1),
+        **_ratios(state),
+        "tokens": len(tokens.gold),
+        "phrases": len(state.gold),
+        "correct": round(state.numbers().found),
+    }
+    rows = [{"type": label, **_ratios(select_label(state, label))} for label in labels_of(state)]
+    return [overall, *rows]
+
+
+def _ratios(state: ScorerState) -> dict[str, Any]:
+    numbers = state.numbers()
+    return {
+        "precision": _percent(numbers.precision),
+        "recall": _percent(numbers.recall),
+        "FB1": _percent(numbers.f1),
+        "found": len(state.predicted),
+    }
+
+
+def _percent(ratio: float | None) -> float:
+    return round(100 * (ratio or 0.0), DIGITS)

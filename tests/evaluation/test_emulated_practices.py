@@ -1,0 +1,117 @@
+"""Practices that change the data before a scorer runs."""
+
+import pytest
+from helpers.emulation import random_entity_corpora, random_tag_corpus
+from helpers.quick import choose_quick
+
+from evalkit import Corpus, Document, Entity, InputError, emulate, score
+from evalkit.errors import UnknownNameError
+
+TAGS = (
+    [["B-PER", "O"], ["O", "O"], ["O", "B-LOC"]],
+    [["B-PER", "O"], ["B-LOC", "O"], ["O", "B-ORG"]],
+)
+
+
+def without_empty(gold, predicted):
+    """The sequences in which gold has another tag than O."""
+    pairs = [pair for pair in zip(gold, predicted) if any(tag != "O" for tag in pair[0])]
+    return [list(side) for side in zip(*pairs)] if pairs else ([[]], [[]])
+
+
+def test_predictions_in_sentences_without_gold_cost_nothing():
+    emulated = emulate("seqeval", *TAGS, practices="drop-empty")
+
+    [step] = [step for step in emulated.differences[0].steps if step.kind == "drop"]
+    assert step.text == "drop-empty: removes documents and sentences without gold items"
+    [change] = step.changes
+    assert (change.side, change.item.label, change.document) == ("predicted", "LOC", "1")
+    assert (step.before.precision, step.after.precision) == (1 / 3, 1 / 2)
+    assert "|scorer:seqeval@1.2.2[practices=drop-empty]|" in emulated.signature
+
+
+def test_tags_outside_are_removed_too():
+    emulated = emulate("sklearn-tokens", *TAGS, practices="drop-empty")
+
+    assert emulated.rows[-1] == {"name": "accuracy", "f1-score": 3 / 4, "support": 4}
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(300), 60))
+@pytest.mark.parametrize("scorer", ["seqeval", "sklearn-tokens", "conlleval"])
+def test_the_numbers_are_those_of_the_sentences_with_gold(scorer, seed):
+    gold, predicted = random_tag_corpus(seed)
+
+    emulated = emulate(scorer, gold, predicted, practices=["drop-empty"])
+
+    assert emulated.rows == emulate(scorer, *without_empty(gold, predicted)).rows
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(300), 60))
+def test_a_practice_is_a_scorer_of_its_own(seed):
+    gold, predicted = random_entity_corpora(seed)
+    kept = [document for document in gold if document.entities]
+    if not kept:
+        return
+    ids = {document.id for document in kept}
+    [row] = emulate("drop-empty", gold, predicted).rows
+    others = predicted.with_documents([each for each in predicted if each.id in ids])
+    strict = score(gold.with_documents(kept), others, "entities/strict", boot=0)[
+        "entities/strict"
+    ].micro
+
+    assert (row["precision"], row["recall"], row["f1"]) == (
+        strict.precision,
+        strict.recall,
+        strict.f1,
+    )
+
+
+def test_entities_that_do_not_align_with_words_are_removed_from_both_sides():
+    text = "Ada left Paris."
+    gold = Corpus([Document("d", text, (Entity("PER", 0, 3), Entity("LOC", 9, 12)))])
+    predicted = Corpus([Document("d", text, (Entity("PER", 0, 3), Entity("LOC", 10, 14)))])
+
+    [row] = emulate("drop-unaligned", gold, predicted).rows
+    assert row == {
+        "name": "strict",
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "gold": 1,
+        "predicted": 1,
+    }
+    # seqeval reads the words that entities overlap, and so both are the word Paris
+    assert emulate("seqeval", gold, predicted).rows[-3]["support"] == 2
+    dropped = emulate("seqeval", gold, predicted, practices="drop-unaligned")
+    assert dropped.rows[-3]["support"] == 1
+    [step] = dropped.differences[0].steps
+    assert [change.item.text for change in step.changes] == ["Par", "aris"]
+
+
+def test_both_practices_are_steps_of_their_own():
+    text = "Ada left Paris."
+    documents = [Document("a", text, (Entity("PER", 0, 2),)), Document("b", text, ())]
+    other = (Entity("LOC", 9, 14),)
+    predictions = [Document("a", text, other), Document("b", text, other)]
+
+    emulated = emulate(
+        "seqeval", Corpus(documents), Corpus(predictions), practices="drop-empty,drop-unaligned"
+    )
+
+    assert [step.text.partition(":")[0] for step in emulated.differences[0].steps[:2]] == [
+        "drop-unaligned",
+        "drop-empty",
+    ]
+    assert emulated.rows[0]["name"] == "micro avg"  # nothing is left
+
+
+def test_unknown_practices_are_named():
+    with pytest.raises(UnknownNameError, match="drop-emty"):
+        emulate("seqeval", *TAGS, practices="drop-emty")
+
+
+def test_only_entities_have_borders():
+    from evalkit.analysis.scorer_practices import build_practices
+
+    with pytest.raises(InputError, match="drop-unaligned.*relations"):
+        build_practices("drop-unaligned", "relations")
