@@ -26,9 +26,13 @@ from evalkit.data.document import (
 EventNumbers = Mapping[str, int]  # by the id of an event
 
 
-def duplicate_keys(document: Document, layer: str) -> list[Hashable]:
+def duplicate_keys(
+    document: Document, layer: str, numbers: EventNumbers | None = None
+) -> list[Hashable]:
     """The duplicate key of each annotation of a layer. Events: also the events that arguments name.
     Relations: label, and the label and span of both arguments.
+
+    numbers: of the events, if they are known; see `number_named_events`.
     """
     if layer == "relations":
         return [
@@ -36,8 +40,13 @@ def duplicate_keys(document: Document, layer: str) -> list[Hashable]:
             for relation, (head, tail) in zip(document.relations or (), iter_arguments(document))
         ]
     if layer == "events":
-        numbers = number_named_events(document.events or ())
-        return [event_key(event, numbers) for event in document.events or ()]
+        events = document.events or ()
+        known = number_named_events(events) if numbers is None else numbers
+        return (
+            [event_key(event, known) for event in events]
+            if known
+            else list(map(duplicate_key, events))
+        )
     return list(map(duplicate_key, getattr(document, layer) or ()))
 
 
@@ -72,6 +81,8 @@ def number_named_events(
     Events that name themselves, directly or through others, are compared by key_of and by those
     events that do not.
     """
+    if not _have_references(events):
+        return {}
     indices = {event.id: index for index, event in enumerate(events) if event.id is not None}
     named = [_named_indices(event, indices) for event in events]
     if not any(named):
@@ -102,6 +113,15 @@ def number_named_events(
             key = event_key(event, numbers, key_of), "cyclic"
             cyclic[event.id] = number_by_key.setdefault(key, len(number_by_key))
     return {**numbers, **cyclic}
+
+
+def _have_references(events: Iterable[Event]) -> bool:
+    """Whether an argument names another annotation; loops are faster than any()."""
+    for event in events:
+        for argument in event.arguments:
+            if argument.ref is not None:
+                return True
+    return False
 
 
 def _named_indices(event: Event, indices: Mapping[str, int]) -> set[int]:

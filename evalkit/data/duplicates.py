@@ -49,14 +49,10 @@ def find_duplicates(document: Document) -> Iterator[DocumentError]:
     """An error for each annotation that is a duplicate of an earlier one, and each argument that is
     a duplicate of an earlier argument of its event.
     """
-    if (
-        document.events
-        or document.attributions
-        or document.relations
-        or not _are_distinct(document.entities or ())
-    ):
-        return _iter_duplicates(document)
-    return iter(())
+    has_duplicate = not _are_distinct(document.entities or ()) or any(
+        getattr(document, layer) and check(document) for layer, check in HAS_DUPLICATE.items()
+    )
+    return _iter_duplicates(document) if has_duplicate else iter(())
 
 
 def _are_distinct(entities: Sequence[Entity]) -> bool:
@@ -67,17 +63,20 @@ def _are_distinct(entities: Sequence[Entity]) -> bool:
 
 
 def _iter_duplicates(document: Document) -> Iterator[DocumentError]:
+    numbers = number_named_events(document.events or ())
     for layer in LAYERS:
-        for index, first in _find_pairs(duplicate_keys(document, layer)):
+        for index, first in _find_pairs(duplicate_keys(document, layer, numbers)):
             problem = f"duplicate of {layer}[{first}] ({AGREEMENT[layer]})"
             yield DocumentError(problem, document=document.id, layer=layer, index=index)
-    yield from _iter_duplicate_arguments(document)
+    yield from _iter_duplicate_arguments(document, numbers)
 
 
-def _iter_duplicate_arguments(document: Document) -> Iterator[DocumentError]:
-    numbers = number_named_events(document.events or ())
+def _iter_duplicate_arguments(document: Document, numbers: EventNumbers) -> Iterator[DocumentError]:
     for index, event in enumerate(document.events or ()):
-        keys = [argument_key(argument, numbers) for argument in event.arguments]
+        if numbers:
+            keys = [argument_key(argument, numbers) for argument in event.arguments]
+        else:
+            keys = list(map(duplicate_key, event.arguments))
         for number, first in _find_pairs(keys):
             problem = f"duplicate of arguments[{first}] ({AGREEMENT['arguments']})"
             yield DocumentError(
@@ -211,10 +210,13 @@ def _has_duplicate_event(document: Document) -> bool:
             len(event.arguments) > 1 and any(repeated_annotations(event.arguments))
             for event in events
         )
+    if not may_repeat:
+        return False
     # Few documents come here: looking at the events that arguments name takes longer.
-    return may_repeat and (
-        any(find_repeats(duplicate_keys(document, "events")))
-        or next(_iter_duplicate_arguments(document), None) is not None
+    numbers = number_named_events(events)
+    return (
+        any(find_repeats(duplicate_keys(document, "events", numbers)))
+        or next(_iter_duplicate_arguments(document, numbers), None) is not None
     )
 
 
