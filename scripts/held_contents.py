@@ -122,5 +122,5 @@ def held_table() -> list[str]:
     ]
     for name, held in held_contents().items():
         cells = " | ".join("✓" if is_held else "" for is_held in held)
-        lines.append(f"| [`{name}`](#{name}) | {cells} |")
+        lines.append(f"| `{name}` | {cells} |")
     return lines

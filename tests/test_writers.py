@@ -44,6 +44,8 @@ READ = {
     "text",
     "run_dir",
     "gate_file",
+    "apply",
+    "previous",
 }  # paths that are read; --run-dir has tests of its own below
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{n}: &{n} [{','.join([f'*{before}'] * 9)}]\n" for before, n in zip("abcdefgh", "bcdefghi")

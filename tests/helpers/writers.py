@@ -32,6 +32,8 @@ from evalkit import (
     score,
 )
 from evalkit.data.schema import save_schema
+from evalkit.evaluation.adjudication import adjudicate
+from evalkit.evaluation.adjudication_files import save_adjudication
 from evalkit.evaluation.pr_curves import curves
 from evalkit.files import system_calls, write_folder
 from evalkit.files.folder_writing import COMMIT
@@ -97,6 +99,11 @@ def documents(version):
     ]
 
 
+# Commands that write several files. adjudicate writes its annotations before its lines, which are
+# refused if they do not fit, and the gold before the report.
+SEPARATE_FILES = {"adjudicate --output", "adjudicate --report"}
+
+
 def prepare(inputs):
     """Write the inputs of both versions."""
     for version in (1, 2):
@@ -113,6 +120,15 @@ def prepare(inputs):
     # Predictions that are wrong in both versions
     without = [Document(document.id, document.text, entities=()) for document in documents(1)]
     Corpus(without, name="model").save(inputs / "wrong.jsonl")
+    for version in (1, 2):
+        # Without scores, about which adjudicate prints a notice
+        annotated = [
+            Document(each.id, each.text, [Entity(("PER", "ORG")[version - 1], 0, 2)])
+            for each in documents(version)
+        ]
+        Corpus(annotated).save(inputs / f"annotator{version}/a.jsonl")
+        adjudication = adjudicate(a=annotated, b=without)
+        save_adjudication(adjudication, inputs / str(version) / "todo.jsonl")
 
 
 def command(*arguments):
@@ -124,7 +140,10 @@ def command(*arguments):
         sys.argv = [
             "evalkit",
             *(
-                str(a).replace("INPUTS", str(inputs)).replace("IN/", f"{inputs}/{version}/")
+                str(a)
+                .replace("INPUTS", str(inputs))
+                .replace("IN/", f"{inputs}/{version}/")
+                .replace("VERSION", str(version))
                 for a in arguments
             ),
         ]
@@ -190,6 +209,7 @@ def writers():
         "entities/strict",
     )
     page = ("--hub-dataset", "me/news")
+    annotators = ("a=INPUTS/annotatorVERSION/a.jsonl", "b=INPUTS/wrong.jsonl")
     found = {
         "run --output": command(*running, "-o", "r.json"),
         "run --report": command(*running, "--report", "r.html"),
@@ -258,6 +278,23 @@ def writers():
         ),
         "score --save-errors": command(
             "score", "IN/gold.jsonl", "INPUTS/wrong.jsonl", "--save-errors", "e.jsonl"
+        ),
+        "emulate --output": command(
+            "emulate", "seqeval", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "e.md"
+        ),
+        "agreement --output": command("agreement", *annotators, "--boot", "0", "-o", "a.html"),
+        "agreement --save": command("agreement", *annotators, "--boot", "0", "--save", "a.json"),
+        "adjudicate --output": command("adjudicate", *annotators, "-o", "todo.jsonl"),
+        "adjudicate --report": command(
+            "adjudicate",
+            "--apply",
+            "IN/todo.jsonl",
+            "--undecided",
+            "a",
+            "-o",
+            "g.jsonl",
+            "--report",
+            "r.md",
         ),
         "errors --output": command(
             "errors", "IN/gold.jsonl", "INPUTS/predicted.jsonl", "-o", "e.html"
@@ -368,6 +405,15 @@ def limit_files(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+def is_old_or_new(name, there, old, new):
+    """Whether a place has its old or its new content; of commands that write several files, which
+    are used without each other, whether each file has.
+    """
+    if name not in SEPARATE_FILES:
+        return there in (old, new)
+    return all(there.get(path) in (old.get(path), new.get(path)) for path in {*old, *new})
+
+
 def check_full(name, write, inputs, root):
     """What goes wrong where there is no room: a line for each thing."""
     place = starting_point(root, name)
@@ -385,7 +431,7 @@ def check_full(name, write, inputs, root):
             break
         if code != 3:
             yield f"at most {size} bytes: exit code {code}: {said}"
-        if content(place) != old:
+        if name not in SEPARATE_FILES and content(place) != old:
             yield f"at most {size} bytes: {sorted(content(place))} is not as it was"
         if (
             not (any(path.split("/")[0] in said for path in old) or name == "folder in place")
@@ -433,7 +479,8 @@ def check_killed(name, write, inputs, root):
         here = Path(shutil.copytree(place, root / "killed" / name.replace("/", "-") / str(step)))
         code, _ = run(write, inputs, 2, here, lambda step=step: kill_at(step))
         committed = any(COMMIT in path for path in content(here))
-        if content(here, temporary=False) not in (old, new) and not committed:
+        there = content(here, temporary=False)
+        if not is_old_or_new(name, there, old, new) and not committed:
             yield (
                 f"killed at step {step}: neither the old content nor the new:"
                 f" {sorted(content(here))}"
