@@ -35,9 +35,15 @@ def formats(
     for known, corpus_format in FORMATS.items():
         needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
         read_only = "; only read" if corpus_format.read_only else ""
-        description = f"{corpus_format.description}{read_only}{needs}"
-        rows.append((known, describe_recognition(known), description))
+        suffixes = ", ".join(suffix for suffix in corpus_format.suffixes if suffix != "/")
+        shown_suffixes = f" ({suffixes})" if suffixes else ""
+        rows.append((known, f"{corpus_format.description}{shown_suffixes}{read_only}{needs}"))
     _print_columns(rows)
+    print_line("")
+    print_line(
+        "Write the name before the path, as in doccano:FILE, or let the suffix or the content"
+    )
+    print_line("of the file decide; the first line of a report says what was detected.")
 
 
 def models(
@@ -197,8 +203,14 @@ def _width() -> int:
     return min(shutil.get_terminal_size().columns, MAX_WIDTH)
 
 
-def _print_columns(rows: Sequence[tuple[str, str, str]]) -> None:
-    first = max(len(row[0]) for row in rows)
-    second = max(len(row[1]) for row in rows)
-    for row in rows:
-        print_line(f"{row[0]:{first}}  {row[1]:{second}}  {row[2]}")
+def _print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns, with the last one wrapped to the width of the terminal."""
+    *fixed, _ = zip(*rows)
+    widths = [max(map(len, column)) for column in fixed]
+    for *cells, text in rows:
+        start = "".join(f"{cell:{width}}  " for cell, width in zip(cells, widths))
+        indent = " " * len(start)
+        for line in textwrap.wrap(
+            text, _width(), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
+        ):
+            print_line(line)
