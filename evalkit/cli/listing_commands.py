@@ -33,7 +33,7 @@ def formats(
         return
     rows = []
     for known, corpus_format in FORMATS.items():
-        needs = f"; needs {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
+        needs = f"\nneeds {advise_extra(corpus_format.extra)}" if corpus_format.missing else ""
         read_only = "; only read" if corpus_format.read_only else ""
         suffixes = ", ".join(suffix for suffix in corpus_format.suffixes if suffix != "/")
         shown_suffixes = f" ({suffixes})" if suffixes else ""
@@ -58,11 +58,11 @@ def models(
         return
     rows = []
     for known in MODEL_KINDS.values():
-        needs = f"; needs {advise_extra(known.extra)}" if known.missing else ""
-        rows.append((known.pattern, known.layers, known.description + needs))
+        needs = f"\nneeds {advise_extra(known.extra)}" if known.missing else ""
+        rows.append((known.pattern, f"{known.description}; gives {known.layers}{needs}"))
     for plugin in find_plugins():
         package = plugin.dist.name if plugin.dist else "another package"
-        rows.append((f"{plugin.name}:NAME", "whatever it gives", f"from {package}: {plugin.value}"))
+        rows.append((f"{plugin.name}:NAME", f"from {package}: {plugin.value}"))
     _print_columns(rows)
 
 
@@ -204,13 +204,17 @@ def _width() -> int:
 
 
 def _print_columns(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns, with the last one wrapped to the width of the terminal."""
+    """Print rows in columns, with the first line of the last one wrapped to the width of the
+    terminal; its other lines hold commands, which are not wrapped.
+    """
     *fixed, _ = zip(*rows)
     widths = [max(map(len, column)) for column in fixed]
     for *cells, text in rows:
         start = "".join(f"{cell:{width}}  " for cell, width in zip(cells, widths))
         indent = " " * len(start)
-        for line in textwrap.wrap(
-            text, _width(), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
-        ):
+        first, *others = text.split("\n")
+        wrapped = textwrap.wrap(
+            first, _width(), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
+        )
+        for line in (*wrapped, *(indent + other for other in others)):
             print_line(line)

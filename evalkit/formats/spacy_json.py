@@ -57,7 +57,6 @@ from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
 from evalkit.formats.recognition import is_pair
 from evalkit.formats.registry import DocumentResults
-from evalkit.formats.spacy_paragraphs import iter_paragraphs
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
 EXPECTED = 'expected [text, {"entities": [[start, end, label]]}] or an object with "text"'
@@ -89,6 +88,9 @@ def read(
     convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
     for count, (position, example) in enumerate(_iter_examples(path), 1):
         if isinstance(example, Mapping) and has_paragraphs(example):
+            # It imports numpy, which load_corpus needs for few formats.
+            from evalkit.formats.spacy_paragraphs import iter_paragraphs
+
             yield from iter_paragraphs(example, position, count, conversion)
         else:
             draft = _draft_or_error(example, position, count, conversion, entities)

@@ -256,15 +256,14 @@ def test_the_kinds_are_listed_with_those_of_other_packages(folder):
     assert [
         name for name in named if name.partition(":")[0] in ("echo", "broken", "empty", "seven")
     ] == ["echo:NAME", "broken:NAME", "empty:NAME", "seven:NAME"]
-    assert next(line for line in done.stdout.splitlines() if line.startswith("echo:NAME")).endswith(
-        "from echo_kind: echo_kind:load"
-    )
+    assert " from echo_kind: echo_kind:load" in " ".join(done.stdout.split())
 
 
 def test_a_kind_of_another_package_cannot_take_the_name_of_one_of_evalkits_own(folder):
     listed, ran = evalkit(folder, "models"), evalkit(folder, "predict", "-m", "rules")
 
-    assert [line.split()[0] for line in listed.stdout.splitlines()].count("rules") == 1
+    lines = [line for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines].count("rules") == 1
     assert ran.stdout == evalkit(folder.parent, "predict", "-m", "rules").stdout
 
 
