@@ -109,6 +109,20 @@ SCORERS = {
         "the tag or the type of each word",
         needs_tokens=True,
     ),
+    "hipe": Scorer(
+        "scorer_hipe",
+        "0d94382",
+        "entities",
+        "entities of tagged documents, strict and fuzzy, micro and by document",
+        needs_tokens=True,
+    ),
+    "faireval": Scorer(
+        "scorer_faireval",
+        "5d43e1e",
+        "entities",
+        "spans of words, in which each error counts once, in percent",
+        needs_tokens=True,
+    ),
     "drop-empty": Scorer(
         "scorer_practices",
         "",

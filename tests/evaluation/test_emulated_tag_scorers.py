@@ -121,6 +121,13 @@ def test_the_worked_example_of_conlleval():
     assert json["precision"] == 50.0
 
 
+def test_the_worked_example_of_hipe():
+    rows = {(row["Evaluation"], row["Label"]): row for row in emulate("hipe", *TAGS).rows}
+
+    assert rows["micro-strict", "ALL"]["F1"] == pytest.approx(4 / 7)
+    assert rows["micro-fuzzy", "ALL"]["F1"] == pytest.approx(5 / 7)
+
+
 @pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
 def test_seqeval_prints_the_same(seed):
     gold, predicted = random_tag_corpus(seed)
@@ -351,6 +358,7 @@ CHAINS = [
     ("sklearn-tokens", {"compare": "type", "outside": "include"}),
     ("seqeval", {"practices": "drop-empty+drop-unaligned"}),
     ("sklearn-tokens", {"practices": ["drop-empty"]}),
+    ("hipe", {"practices": "drop-empty"}),
     ("drop-empty", {}),
     ("drop-unaligned", {}),
 ]
