@@ -42,6 +42,7 @@ from evalkit.files import (
 from evalkit.formats import directory
 from evalkit.formats.arrow_objects import ArrowTable, documents_of_table, is_arrow_table
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.folder_recognition import is_dataset_folder
 from evalkit.formats.gold_marks import HOLDING_FORMATS, drop_gold_marks
 from evalkit.formats.in_memory import EXPECTED, document_from_example, validate_documents
 from evalkit.formats.loading import (
@@ -444,6 +445,8 @@ def _is_folder_of_shards(location: str | Path) -> bool:
         return False
     if is_url(path):
         return True
+    if is_dataset_folder(path):
+        return False
     return any(strip_compression(file).suffix in STREAMED_SUFFIXES for file in path.rglob("*"))
 
 

@@ -15,7 +15,7 @@ import stat
 import tempfile
 from collections.abc import Collection
 from contextvars import ContextVar
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,6 +23,15 @@ from evalkit.errors import InputError, LoadError
 
 MAX_COPY_IN_MEMORY = 1 << 24  # bytes of a pipe that are kept in memory
 COMPRESSED_SUFFIXES = (".gz", ".zst")
+# How compressed files begin, the name of the compression, and its suffix if it is read
+COMPRESSIONS = (
+    (re.compile(rb"\x1f\x8b\x08"), "gzip", ".gz"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", ".zst"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "bzip2", None),
+    (re.compile(rb"\xfd7zXZ\x00"), "xz", None),
+    (re.compile(rb"PK\x03\x04"), "zip", None),
+)
+HEAD_SIZE = 10  # bytes by which compressed files are recognized
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://.")
 UTF8 = "utf-8"
 ENCODING = ContextVar("encoding", default=UTF8)  # of the files that are opened; see `encodings`
@@ -45,8 +54,8 @@ def is_there(path: Path) -> bool:
 def open_input(path: Path) -> BinaryIO:
     """A binary file open for reading; that of a compressed file has the decompressed content.
 
-    Within `encodings.read_as` the content is in UTF-8. Raises InputError if that fails, or for a
-    pipe or device.
+    Within `encodings.read_as` the content is in UTF-8. Raises InputError if that fails, for a pipe
+    or device, and for a compressed file whose suffix does not say so.
     """
     if is_endless(path):
         raise InputError(f"{path}: a device or a named pipe: expected a file")
@@ -58,10 +67,42 @@ def open_input(path: Path) -> BinaryIO:
         from evalkit.files.compression import open_decompressed
 
         file = open_decompressed(path, file)
+    elif problem := explain_compressed(path, _peek(file)):
+        file.close()
+        raise InputError(problem)
     if ENCODING.get() == UTF8:
         return file
     with file:
         return BytesIO(transcode_bytes(path, file.read()))
+
+
+def _peek(file: BinaryIO) -> bytes:
+    """The first bytes of a file that was opened, which are read again."""
+    if isinstance(file, BufferedReader):
+        return file.peek(HEAD_SIZE)[:HEAD_SIZE]
+    if not file.seekable():
+        return b""
+    head = file.read(HEAD_SIZE)
+    file.seek(0)
+    return head
+
+
+def explain_compressed(path: Path, head: bytes, *, has_suffix: bool = True) -> str | None:
+    """What is wrong with a compressed file that lacks the suffix by which it is decompressed; None
+    for any other file.
+
+    head: its first bytes. has_suffix: whether there is such a suffix for files of this kind.
+    """
+    for pattern, name, suffix in COMPRESSIONS:
+        if pattern.match(head) is None:
+            continue
+        remedy = "decompress it"
+        if has_suffix and suffix is None:
+            remedy += f", or compress it as {' or '.join(COMPRESSED_SUFFIXES)} instead"
+        elif has_suffix:
+            remedy += f", or name it {path.name}{suffix}"
+        return f"{path}: compressed with {name}: {remedy}"
+    return None
 
 
 def transcode_bytes(path: Path, data: bytes) -> bytes:

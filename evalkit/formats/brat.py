@@ -60,6 +60,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ from evalkit.data.json_keys import check_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema
 from evalkit.errors import InputError, LoadError, UnknownNameError, quoted_repr, spell_option
 from evalkit.files import list_inputs, read_input, write_files, write_folder
-from evalkit.files.inputs import transcode_bytes
+from evalkit.files.inputs import explain_compressed, transcode_bytes
 from evalkit.formats.brat_lines import BOM, BratParser, decode_text, lines_of, replace_line_ends
 from evalkit.formats.brat_plain import read_plain_entities
 from evalkit.formats.brat_reader import BratDocument, BratTypes
@@ -239,7 +240,8 @@ def _annotated_layers(documents: Iterable[BratFiles], terms: BratTypes) -> set[s
     for pair in documents:
         for file in (pair.annotations, pair.further):
             if len(result) < 3 and file is not None and file.is_file():
-                result |= _layers_of(read_input(file), terms)
+                with suppress(LoadError):  # which reading the document raises again
+                    result |= _layers_of(_read_bytes(file), terms)
     return result
 
 
@@ -289,7 +291,10 @@ def _read_bytes(path: Path, before: str = "") -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):
             raise LoadError([f"{path}: not a regular file"])
         with path.open("rb", buffering=0) as file:
-            return transcode_bytes(path, file.read())
+            data = file.read()
+        if problem := explain_compressed(path, data, has_suffix=False):
+            raise LoadError([problem])
+        return transcode_bytes(path, data)
     except FileNotFoundError:
         raise LoadError(
             [

@@ -51,6 +51,7 @@ from evalkit.errors import (
 from evalkit.files import check_inside, is_there, read_input, write_folder
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.filenames import safe_names
+from evalkit.formats.folder_recognition import recognize_folder
 from evalkit.formats.jsonl import (
     AttributionLine,
     EntityLine,
@@ -61,7 +62,6 @@ from evalkit.formats.jsonl import (
     public,
     to_json_dict,
 )
-from evalkit.formats.recognition import recognize_folder
 from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"

@@ -1,4 +1,4 @@
-"""Recognizes the format of a file by its first records or lines, and that of a folder by its files.
+"""Recognizes the format of a file by its first records or lines.
 
 SIGNS has the formats of JSON records, LINE_SIGNS those of text files; tables are recognized by the
 columns in their header. A path without a format name
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -28,26 +28,8 @@ from evalkit.formats.token_columns import find_token_columns
 HEAD = 1_000_000  # number of bytes at the start of a file that are searched for records
 WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this number of bytes
 MAX_RECORDS = 100  # number of records, or of lines, that are looked at
-# Files of a data set on the Hub, or saved by `datasets`
-DATASET_FILES = ("dataset_dict.json", "dataset_info.json", "state.json")
 # The columns of tables of quotations that no others have
 QUOTATION_COLUMNS = (("pdnc", ("quoteByteSpans", "speaker")), ("quotes", ("quote", "speaker")))
-# Tables of novels of the Project Dialogism Novel Corpus
-NOVEL_TABLES = ("quotation_info.csv", "*/quotation_info.csv", "data/*/quotation_info.csv")
-# The format of the files with a suffix, and whether it is read from a folder of them
-FOLDER_SUFFIXES = {
-    ".ann": ("brat", True),
-    ".a1": ("brat", True),
-    ".a2": ("brat", True),
-    ".xmi": ("cas", True),
-    ".conll": ("conll", False),
-    ".conllu": ("conllu", False),
-    ".gold_conll": ("conll2012", False),
-    ".v4_gold_conll": ("conll2012", False),
-    ".auto_conll": ("conll2012", False),
-    ".v4_auto_conll": ("conll2012", False),
-    ".spacy": ("docbin", False),
-}
 Record = Mapping[str, Any]
 
 
@@ -240,7 +222,7 @@ def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
     keys by which it was; the format of a table and two columns; the format of another text file,
     without keys; None for any other file.
     """
-    head = _head(path)
+    head = read_head(path)
     by_line = [(format, ()) for format in _recognize_lines(head)]
     return (
         next(_recognized_records(path), None)
@@ -255,7 +237,7 @@ def recognize_all(path: Path) -> tuple[str, ...]:
     """
     try:
         formats = [format for format, _ in _recognized_records(path) if format]
-        head = _head(path)
+        head = read_head(path)
         formats = formats or list(_recognize_lines(head))
         if not formats and (table := _recognize_table(path, head)):
             formats.append(table[0])
@@ -265,8 +247,7 @@ def recognize_all(path: Path) -> tuple[str, ...]:
 
 
 def recognized_by_content() -> frozenset[str]:
-    """Returns the formats whose files or folders are recognized whatever their suffix."""
-    folders = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
+    """Returns the formats whose files are recognized whatever their suffix."""
     by_record = {format for format, _, _ in SIGNS} - {"", "jsonl"}
     by_line = {format for format, _ in LINE_SIGNS} | {
         "conll",
@@ -276,11 +257,11 @@ def recognized_by_content() -> frozenset[str]:
         "tokens",
     }
     by_columns = {format for format, _ in QUOTATION_COLUMNS}
-    return frozenset(by_record | by_line | by_columns | folders | {"hf"})
+    return frozenset(by_record | by_line | by_columns)
 
 
 def _recognized_records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for record in _iter_records(path):
+    for record in iter_records(path):
         if is_pair(record):
             yield "spacy-json", ("entities",)
         elif isinstance(record, dict):
@@ -333,49 +314,6 @@ def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | N
     return None
 
 
-def recognize_folder(path: Path) -> str | None:
-    """Returns how the files of a folder are written as a location, such as "brat:DIR" or
-    "conll:DIR/a.conll"; None unless all files with a known suffix are of one format.
-    """
-    locations = _locations_in(path)
-    return next(iter(locations.values())) if len(locations) == 1 else None
-
-
-def recognize_folder_formats(path: Path) -> dict[str, str]:
-    """Returns the formats of a folder, each with the location to write: one format if it is
-    certain, several if it is in doubt, none if no file is of a format that is read from folders.
-    """
-    if any((path / name).is_file() for name in DATASET_FILES):
-        return {"hf": f"hf:{path}"}
-    if any(next(path.glob(pattern), None) for pattern in NOVEL_TABLES):
-        return {"pdnc": f"pdnc:{path}"}
-    locations = _locations_in(path)
-    folder_formats = {format for format, reads_folders in FOLDER_SUFFIXES.values() if reads_folders}
-    return locations if locations.keys() & (folder_formats | {"litbank"}) else {}
-
-
-def _locations_in(path: Path) -> dict[str, str]:
-    """The location of the files of each format in a folder, by format."""
-    locations: dict[str, str] = {}
-    files = sorted(path.iterdir()) if path.is_dir() else []
-    for file in files:
-        if file.suffix in FOLDER_SUFFIXES:
-            format, reads_folders = FOLDER_SUFFIXES[file.suffix]
-            locations.setdefault(format, f"{format}:{path if reads_folders else file}")
-    if "brat" in locations and _has_litbank_lines(files):
-        del locations["brat"]
-        locations["litbank"] = f"litbank:{path}"
-    return locations
-
-
-def _has_litbank_lines(files: Iterable[Path]) -> bool:
-    """Whether the first .ann file that is not empty is one of LitBank."""
-    for file in files:
-        if file.suffix == ".ann" and (head := _head(file)):
-            return LITBANK_LINE.match(head) is not None
-    return False
-
-
 def _has_value(record: Record, key: str) -> bool:
     """Whether the value of a key is a string, or a list or object that is not empty."""
     value = record.get(key)
@@ -389,7 +327,7 @@ def _passes(check: Callable[[Record], bool], record: Record) -> bool:
         return False
 
 
-def _head(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
     """The first bytes of a file, without a byte order mark; nothing for what is no file."""
     if not path.is_file():
         return b""
@@ -397,9 +335,9 @@ def _head(path: Path) -> bytes:
         return file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
-def _iter_records(path: Path) -> Iterator[Any]:
+def iter_records(path: Path) -> Iterator[Any]:
     """Yields the first JSON records of a file: its lines, the items of its list, or its object."""
-    head = _head(path)
+    head = read_head(path)
     if not head.startswith((b"{", b"[")):
         return
     lines = head.split(b"\n", MAX_RECORDS)[:MAX_RECORDS]

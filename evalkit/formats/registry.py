@@ -33,10 +33,10 @@ from evalkit.errors import (
 )
 from evalkit.files import is_url, open_input, strip_compression, to_path
 from evalkit.formats.conversion import ConversionReport
+from evalkit.formats.folder_recognition import folder_formats, recognize_folder_formats
 from evalkit.formats.reading_options import replace_option_aliases
 from evalkit.formats.recognition import (
     recognize_all,
-    recognize_folder_formats,
     recognized_by_content,
 )
 
@@ -281,7 +281,7 @@ def describe_recognition(name: str) -> str:
     folder, the content; "" if the format must be named.
     """
     signs = ["a folder" if suffix == "/" else suffix for suffix in FORMATS[name].suffixes]
-    if name in recognized_by_content():
+    if name in recognized_by_content() | folder_formats():
         signs.append("content")
     return ", ".join(signs)
 
@@ -320,8 +320,9 @@ def format_module(path: Path, name: str | None = None) -> ModuleType:
     """
     format_name = name or _format_by_suffix(path)
     if format_name is None:
+        problem = f"unknown suffix {path.suffix!r}" if path.suffix else "unknown format"
         raise InputError(
-            f"{path}: unknown suffix {path.suffix!r}; write the format before the path, such as"
+            f"{path}: {problem}; write the format before the path, such as"
             f" conll:{path}; expected one of: {', '.join(FORMATS)}"
         )
     if format_name not in FORMATS:
@@ -376,7 +377,8 @@ def is_parquet_file(location: CorpusLocation) -> bool:
 
 
 def _format_by_suffix(path: Path) -> str | None:
-    suffix = "/" if path.is_dir() or not path.suffix else strip_compression(path).suffix
+    is_folder = path.is_dir() or not (path.suffix or path.exists())
+    suffix = "/" if is_folder else strip_compression(path).suffix
     for name, format in FORMATS.items():
         if suffix in format.suffixes:
             return name

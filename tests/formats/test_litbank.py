@@ -16,8 +16,8 @@ from evalkit import (
     load_corpus,
     score,
 )
+from evalkit.formats.folder_recognition import recognize_folder
 from evalkit.formats.quotation_texts import OTHER_TEXTS
-from evalkit.formats.recognition import recognize_folder
 
 SENTENCES = [
     "“ Oh , it ’s hard ! ”",
