@@ -78,7 +78,7 @@ def _iter_texts(passage: BiocPassage) -> Iterator[tuple[int, str, str]]:
     """Yields the offset of each text of a passage, the text, and the character with which a gap
     before it is filled.
     """
-    if passage.text is not None or not passage.sentences:
+    if passage.text or not passage.sentences:  # bioc's reader of XML gives a passage the text ""
         yield passage.offset, passage.text or "", "\n"
         return
     for number, sentence in enumerate(passage.sentences):

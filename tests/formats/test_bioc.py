@@ -220,6 +220,35 @@ def test_pubtator_3_is_read(read):
     }
 
 
+SENTENCES = """\
+<collection><source/><date/><key/><document><id>1</id>
+<passage>
+  <offset>0</offset>{text}
+  <sentence><offset>0</offset><text>Ada has it.</text>
+    <annotation id="1"><infon key="type">Person</infon><location offset="0" length="3"/>
+    <text>Ada</text></annotation></sentence>
+  <sentence><offset>12</offset><text>Bo and it.</text>
+    <annotation id="2"><infon key="type">Pair</infon><location offset="12" length="2"/>
+    <location offset="19" length="2"/><text>Bo it</text></annotation></sentence>
+</passage></document></collection>
+"""
+
+
+@pytest.mark.parametrize("text", ["", "<text></text>", "<text>Ada has it. Bo and it.</text>"])
+def test_the_text_of_a_passage_in_xml_may_be_in_its_sentences(tmp_path, text):
+    path = tmp_path / "sentences.xml"
+    path.write_text(SENTENCES.format(text=text))
+
+    document = load_corpus(f"bioc:{path}")[0]
+
+    assert document.text == "Ada has it. Bo and it."
+    found = [
+        [document.text[a:b] for a, b in e.fragments or [(e.start, e.end)]]
+        for e in document.entities
+    ]
+    assert found == [["Ada"], ["Bo", "it"]]
+
+
 def test_events_and_sentences_are_read(read):
     corpus = read(GREC)
 
