@@ -49,7 +49,8 @@ tokens if most of these differ by case and the like only; the report counts them
 - `token_column`, `tag_column`: column numbers, counted from 0, or from the end if negative; by
   default the first column, or the second if the first counts the tokens, and the last. Several
   columns of tags (`tag_column=2+3`; GermEval, HIPE, LitBank) are read into one layer of nested
-  entities; one that several columns have is read once, and counted.
+  entities; one that several columns have is read once, and counted. The report names columns of
+  tags that are not read.
 - `documents`: docstart, sentence, file or a number of sentences, as described above.
 - `separator`: any, tab (every tab separates columns, and tokens may contain spaces) or space.
 - `comments`: true skips all lines that begin with #, false none; by default, those that have
@@ -107,6 +108,7 @@ from evalkit.formats.conll_layout import read_layout
 from evalkit.formats.conll_lines import ConllColumns, ConllParser
 from evalkit.formats.conll_reader import ConllReader
 from evalkit.formats.conll_rows import RANGE
+from evalkit.formats.conll_tag_columns import find_tag_columns
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.merged_passes import merge_passes
 from evalkit.formats.reading_options import parse_bool
@@ -175,10 +177,19 @@ def _read_tags(
     """Yields each document with the entities of one column of tags."""
     with open_rereadable_input(path) as file:
         columns = _fit_columns(file, path, conversion, columns)
+        tag_columns = find_tag_columns(file, columns)
+        file.seek(0)
+        columns = replace(columns, further_tags=tag_columns.further)
         division = _choose_division(file, documents, texts, columns.is_comment)
         conversion.effective_options["documents"] = division
         reader = ConllReader(
-            path, conversion, tagging, repair, texts, lambda: _reread_drafts(path, columns)
+            path,
+            conversion,
+            tagging,
+            repair,
+            texts,
+            lambda: _reread_drafts(path, columns),
+            column_hint=tag_columns.advise(),
         )
         parser = ConllParser(path, conversion, columns, division)
         word_numbers = WordNumberDetector()

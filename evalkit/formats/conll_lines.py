@@ -28,7 +28,7 @@ COMMENTS_HINT = "if lines that begin with # are comments, use {}"
 class ConllColumns:
     """The columns to read (negative numbers count from the end), their separator, and whether lines
     that begin with # are comments: None if the layout of the file decides. other_tags: columns of
-    tags that are read in another pass.
+    tags that are read in another pass. further_tags: those that are not read.
     """
 
     token: int = 0
@@ -36,6 +36,7 @@ class ConllColumns:
     separator: str = "any"
     comments: bool | None = False
     other_tags: tuple[int, ...] = ()
+    further_tags: tuple[int, ...] = ()
     layout: ConllLayout = UNKNOWN_LAYOUT
 
     def __post_init__(self) -> None:
@@ -251,6 +252,12 @@ class ConllParser:
         ignored_columns = count - len({column % count for column in columns})
         if self._columns.layout.counts_tokens and self._token_column:
             ignored_columns -= 1
+        if further := self._columns.further_tags:
+            ignored_columns -= len(further)
+            read = {column % count for column in columns[1:]}
+            every = "+".join(map(str, sorted(read.union(further))))
+            name = f"columns of other tags (?tag_column={every} reads them, too)"
+            self._conversion.add(name, f"{self._path}:{number}", len(further))
         if ignored_columns:
             self._conversion.add(
                 "columns that are neither token nor tag", f"{self._path}:{number}", ignored_columns

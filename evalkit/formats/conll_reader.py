@@ -60,11 +60,13 @@ class ConllReader:
         reread: Callable[[], Iterator[ConllDocument]],
         *,
         advises_comments: bool = True,
+        column_hint: str | None = None,
     ) -> None:
         """Raises UnknownNameError for an unknown tagging or repair.
 
         `reread` yields the drafts of the file again, for hints that depend on all of its tags.
         advises_comments: whether lines that begin with # may be comments that were read as tokens.
+        column_hint: how to read the columns of tags, if the one that is read has none.
         """
         self._path = path
         self._conversion = conversion
@@ -72,6 +74,7 @@ class ConllReader:
         self._repair = repair
         self._reread = reread
         self._advises_comments = advises_comments
+        self._column_hint = column_hint
         self._texts = None if texts is None else Path(texts)
         self._tags = TagReader(tagging, "begin" if repair == "error" else repair)
         self._valid_tags = {"O"}
@@ -130,6 +133,8 @@ class ConllReader:
         """The end of a message about invalid tags: the taggings under which all tags of the file
         are valid; "" for a pipe, which cannot be read twice.
         """
+        if self._column_hint is not None:
+            return self._column_hint
         if not self._path.is_file():
             return ""
         fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}

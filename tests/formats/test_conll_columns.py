@@ -109,3 +109,48 @@ def test_a_pipe_cannot_be_read_once_for_each_column():
 
     with pytest.raises(InputError, match="expected a file, not a pipe"):
         load_corpus(f"conll:/dev/fd/{read}", tag_column="1+2")
+
+
+@pytest.mark.parametrize(
+    ("rows", "option", "dropped"),
+    [
+        # nested entities in the last column: those around them are not read
+        ("1\tUni\tB-ORG\tO\n2\tOslo\tI-ORG\tB-LOC\n", {}, "2+3"),
+        ("Uni B-ORG O O\nOslo I-ORG B-LOC O\n", {"tag_column": 1}, "1+2"),
+        ("Uni B-ORG O B-X\nOslo I-ORG B-LOC O\n", {"tag_column": "1+2"}, "1+2+3"),
+        # parts of speech and the chunks of CoNLL-2003
+        ("EU NNP B-NP B-ORG\nwon VB B-VP O\n", {}, None),
+        ("EU O B-ORG\nwon O O\n", {}, None),
+        ("EU B-X B-ORG\nwon VB O\n", {}, None),
+        ("Uni O\nOslo B-LOC\n", {}, None),
+    ],
+)
+def test_columns_of_tags_that_are_not_read_are_named(tmp_path, rows, option, dropped):
+    corpus = load(tmp_path, rows, **option)
+
+    found = [name for name in corpus.conversion.dropped if "tag_column" in name]
+    expected = f"columns of other tags (?tag_column={dropped} reads them, too)"
+    assert found == ([] if dropped is None else [expected])
+    assert corpus.conversion.dropped.get(expected, 1) == 1
+    if dropped is not None:  # the remedy works
+        assert len(load(tmp_path, rows, tag_column=dropped)[0].entities) > len(corpus[0].entities)
+
+
+def test_where_the_last_column_has_no_tags_the_error_names_those_that_have(tmp_path):
+    uner = "# sent_id = 1\n1\tAda\tB-PER\t-\tann\n2\tran\tO\t-\tann\n"
+    hipe = "TOKEN\tNE-LIT\tNE-FINE\tMISC\nAda\tB-pers\tB-pers.ind\tNoSpaceAfter\nran\tO\tO\t_\n"
+
+    with pytest.raises(LoadError, match="column 2 has tags: use tag_column=2$"):
+        load(tmp_path, uner)
+    assert load(tmp_path, uner, tag_column=2)[0].entities == (Entity("PER", 0, 3),)
+    with pytest.raises(LoadError, match="columns 1 and 2 have tags: use tag_column=1$"):
+        load(tmp_path, hipe)
+    assert load(tmp_path, hipe, tag_column=1)[0].entities == (Entity("pers", 0, 3),)
+
+
+def test_a_wrong_tag_in_the_right_column_is_not_explained_by_another_column(tmp_path):
+    with pytest.raises(LoadError) as error:
+        load(tmp_path, "EU B-NP B-ORG\nwon B-VP X-ORG\n")
+
+    assert "no tagging fits" in str(error.value)
+    assert "tag_column" not in str(error.value)
