@@ -71,6 +71,10 @@ class ItemStatus(NamedTuple):
     credit: float
     total: float
 
+    def add(self, other: ItemStatus) -> ItemStatus:
+        """The sums of both."""
+        return ItemStatus(self.credit + other.credit, self.total + other.total)
+
 
 class ItemCredits(NamedTuple):
     """What is counted: the credit of each gold and each predicted item, and how often each is in
@@ -234,6 +238,9 @@ def apply_rules(
 
 
 def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusChange]:
+    fields = ("documents", "gold", "predicted", "count", "details")
+    if all(getattr(before, name) is getattr(after, name) for name in fields):
+        return  # a rule about ratios
     credits = before.credits(), after.credits()
     for side in SIDES:
         old, new = _statuses(before, credits[0], side), _statuses(after, credits[1], side)
@@ -261,9 +268,10 @@ def _items_by_identity(state: ScorerState, side: str) -> dict[Hashable, ScorerIt
 
 def _statuses(state: ScorerState, credits: ItemCredits, side: str) -> dict[Hashable, ItemStatus]:
     statuses: dict[Hashable, ItemStatus] = {}
-    for item, (credit, total) in zip(state.items(side), credits.statuses(side), strict=True):
-        old = statuses.get(_identity(item), ItemStatus(0, 0))
-        statuses[_identity(item)] = ItemStatus(old.credit + credit, old.total + total)
+    for item, status in zip(state.items(side), credits.statuses(side), strict=True):
+        identity = _identity(item)
+        other = statuses.get(identity)
+        statuses[identity] = status if other is None else other.add(status)
     return statuses
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import typer
 
+from evalkit.analysis.scorer_practices import PRACTICES
 from evalkit.analysis.scorer_registry import SCORERS
 from evalkit.cli.option_values import (
     check_outputs,
@@ -71,11 +72,15 @@ def emulate_command(
 
 
 def _scorer_lines() -> list[str]:
-    """A line for each scorer: name, version, what it compares, its options."""
+    """A line for each scorer (name, version, what it compares, its options), and one about the
+    options of all.
+    """
     rows = []
     for name, scorer in SCORERS.items():
         options = ", ".join(scorer.options)
         description = scorer.description + (f" (options: {options})" if options else "")
         rows.append((name, scorer.version, description))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return [f"{name:{widths[0]}}  {version:{widths[1]}}  {rest}" for name, version, rest in rows]
+    lines = [f"{name:{widths[0]}}  {version:{widths[1]}}  {rest}" for name, version, rest in rows]
+    practices = "+".join(PRACTICES)
+    return [*lines, f"Options of all: practices (such as {practices}), tagging of the tags"]

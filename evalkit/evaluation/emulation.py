@@ -61,7 +61,8 @@ def emulate(
     own = dict(options)
     tagging = own.pop("tagging", None)
     practices = build_practices(own.pop("practices", ()), entry.layer)
-    if "practices" in options:
+    options.pop("practices", None)
+    if practices:
         options["practices"] = [name for name, _ in practices]
     rules = entry.build_rules(own)
     inputs = open_emulated_inputs(
@@ -133,6 +134,8 @@ def _counting(scheme: str) -> Any:
 
 def match_entities(state: ScorerState, scheme: str) -> ItemCredits:
     """The credit of each item under a scheme of entities, as evalkit pairs them."""
+    if not state.gold or not state.predicted:
+        return ItemCredits([0.0] * len(state.gold), [0.0] * len(state.predicted))
     credits: dict[str, list[float]] = {}
     corpora = {}
     rows: dict[str, dict[Any, list[int]]] = {}

@@ -202,3 +202,12 @@ def test_tags_and_a_file_do_not_fit(files):
 
     with pytest.raises(InputError, match="expected tags, or else corpora"):
         emulate("seqeval", [["O"]], name)
+
+
+def test_the_list_names_the_options_of_all_scorers():
+    lines = run_evalkit("emulate", "--list").stdout.splitlines()
+
+    assert lines[-1].startswith("Options of all: practices (such as drop-unaligned+drop-empty)")
+    [strict] = [line for line in lines if line.startswith("seqeval-strict ")]
+    assert "1.2.2" in strict
+    assert strict.endswith("(options: scheme)")

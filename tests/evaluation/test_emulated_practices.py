@@ -1,10 +1,11 @@
 """Practices that change the data before a scorer runs."""
 
 import pytest
-from helpers.emulation import random_entity_corpora, random_tag_corpus
+from helpers.emulation import check_chain, random_entity_corpora, random_tag_corpus
 from helpers.quick import choose_quick
 
 from evalkit import Corpus, Document, Entity, InputError, emulate, score
+from evalkit.analysis.scorer_registry import SCORERS
 from evalkit.errors import UnknownNameError
 
 TAGS = (
@@ -103,6 +104,37 @@ def test_both_practices_are_steps_of_their_own():
         "drop-empty",
     ]
     assert emulated.rows[0]["name"] == "micro avg"  # nothing is left
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "scorer", [name for name, each in SCORERS.items() if each.layer == "entities"]
+)
+def test_each_scorer_of_entities_has_practices(scorer, seed):
+    corpora = random_entity_corpora(seed)
+
+    for practices in ("drop-empty", "drop-unaligned", "drop-empty+drop-unaligned"):
+        check_chain(emulate(scorer, *corpora, practices=practices))
+
+
+def test_nothing_is_left_to_pair():
+    """The scorers whose count begins with evalkit's own pairs have none."""
+    documents = [Document("a", "Ada left", ())]
+    predictions = [Document("a", "Ada left", (Entity("PER", 0, 3),))]
+    other = Document("b", "Bob left", (Entity("PER", 0, 3),))
+
+    emulated = emulate(
+        "hipe",
+        Corpus([*documents, Document("b", "Bob left", (Entity("PER", 0, 2),))]),
+        Corpus([*predictions, other]),
+        practices=["drop-empty", "drop-unaligned"],
+    )
+
+    assert emulated.rows[0]["F1"] == 0
+
+
+def test_no_practice_is_not_in_the_signature():
+    assert "practices" not in emulate("seqeval", *TAGS, practices="").signature
 
 
 def test_unknown_practices_are_named():
