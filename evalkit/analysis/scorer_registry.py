@@ -24,7 +24,8 @@ class Scorer:
 
     module: in evalkit.analysis. version: whose numbers are reproduced; "" for a practice. layer:
     the layer of evalkit whose items it compares. needs_tokens: it compares words, of the tags in
-    the input or of the text. description: what it compares, for lists.
+    the input or of the text. reads_tags: it reads the tags of a file as they are, valid or not.
+    description: what it compares, for lists.
     """
 
     module: str
@@ -32,6 +33,7 @@ class Scorer:
     layer: str
     description: str
     needs_tokens: bool = False
+    reads_tags: bool = False
     arguments: Mapping[str, Any] | None = None  # of build_rules, beside the options
 
     @property
@@ -68,6 +70,13 @@ SCORERS = {
         "entities",
         "chunks of tagged words, invalid tags repaired",
         needs_tokens=True,
+    ),
+    "nervaluate": Scorer(
+        "scorer_nervaluate",
+        "1.2.1",
+        "entities",
+        "overlapping spans in the order of predictions, under four measures",
+        reads_tags=True,
     ),
     "universal-ner": Scorer(
         "scorer_universal_ner", "4e454fe", "entities", "sets of strings, normalized as in SQuAD"

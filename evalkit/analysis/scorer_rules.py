@@ -49,6 +49,7 @@ class ScorerDocument:
 
     tokens: the (start, end) of each token in the text. sequences: the number of the first token of
     each sequence of tags. gold_tags, predicted_tags: a tag for each token, if the input has tags.
+    is_predicted: whether the predictions have the document.
     """
 
     id: str
@@ -57,6 +58,7 @@ class ScorerDocument:
     sequences: Sequence[int] = (0,)
     gold_tags: Sequence[str] | None = None
     predicted_tags: Sequence[str] | None = None
+    is_predicted: bool = True
 
     def tags(self, side: str) -> Sequence[str] | None:
         """The tags of a side."""
@@ -79,12 +81,16 @@ class ItemStatus(NamedTuple):
 class ItemCredits(NamedTuple):
     """What is counted: the credit of each gold and each predicted item, and how often each is in
     the denominator; None for once each.
+
+    predicted_kinds: of scorers with the counts of MUC, how each predicted item counts: correct,
+    incorrect, partial or spurious.
     """
 
     gold_credit: Sequence[float]
     predicted_credit: Sequence[float]
     gold_weight: Sequence[float] | None = None
     predicted_weight: Sequence[float] | None = None
+    predicted_kinds: Sequence[str] = ()
 
     @property
     def gold(self) -> float:
@@ -158,6 +164,10 @@ class ScorerState:
 
     def numbers(self) -> MeasureNumbers:
         """The numbers over all labels."""
+        return self._numbers
+
+    @cached_property
+    def _numbers(self) -> MeasureNumbers:
         credits = self.credits()
         return MeasureNumbers(
             *self.ratio(credits),

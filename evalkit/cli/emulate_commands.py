@@ -15,7 +15,7 @@ from evalkit.cli.option_values import (
     terminal_width,
     write_output,
 )
-from evalkit.cli.options import Digits, Output, OutputFormat, Percent
+from evalkit.cli.options import Digits, Missing, Output, OutputFormat, Percent
 from evalkit.errors import InputError, print_line
 from evalkit.evaluation.emulation import emulate
 
@@ -45,6 +45,7 @@ def emulate_command(
     list_scorers: Annotated[
         bool, typer.Option("--list", help="List the scorers, their versions and options.")
     ] = False,
+    missing: Missing = "error",
     form: OutputFormat = None,
     output: Output = None,
     digits: Digits = None,
@@ -64,7 +65,7 @@ def emulate_command(
     report_format = output_format(form, output)
     name, _, query = scorer.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    emulated = emulate(name, gold, predicted, explain=explain, **options)
+    emulated = emulate(name, gold, predicted, explain=explain, missing=missing, **options)
     text = emulated.render(
         report_format, width=terminal_width(output), digits=digits, percent=percent
     )

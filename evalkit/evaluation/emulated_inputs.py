@@ -85,22 +85,34 @@ class EmulatedInputs:
 
 
 def open_emulated_inputs(
-    gold: Any, predicted: Any, *, needs_tokens: bool, tagging: str | None, default_tagging: str
+    gold: Any,
+    predicted: Any,
+    *,
+    needs_tokens: bool,
+    reads_tags: bool = False,
+    tagging: str | None,
+    default_tagging: str,
+    missing: str = "error",
 ) -> EmulatedInputs:
     """The inputs of both sides: sequences of tags, CoNLL files, or corpora.
 
-    needs_tokens: whether the scorer compares words. tagging: of the tags; None for the one that a
-    file names, or else the default, which is the scorer's. Raises InputError for sides that do not
-    fit each other.
+    needs_tokens: whether the scorer compares words. reads_tags: whether the tags of files are taken
+    as they are. tagging: of the tags; None for the one that a file names, or else the default,
+    which is the scorer's. missing: as for `score`. Raises InputError for sides that do not fit each
+    other.
     """
-    if needs_tokens or are_tags(gold):
+    if needs_tokens or reads_tags or are_tags(gold):
         tags = open_tag_documents(gold, predicted)
         if tags is not None:
             return _open_tags(tags, tagging or tags.tagging or default_tagging)
     if are_tags(gold) != are_tags(predicted):
         raise InputError("expected tags, or else corpora, as gold and as predictions")
     return _open_corpora(
-        gold, predicted, needs_tokens=needs_tokens, tagging=tagging or default_tagging
+        gold,
+        predicted,
+        needs_tokens=needs_tokens,
+        tagging=tagging or default_tagging,
+        missing=missing,
     )
 
 
@@ -139,7 +151,7 @@ def _open_tags(tags: TagDocuments, tagging: str) -> EmulatedInputs:
 
 
 def _open_corpora(
-    gold: CorpusSource, predicted: CorpusSource, *, needs_tokens: bool, tagging: str
+    gold: CorpusSource, predicted: CorpusSource, *, needs_tokens: bool, tagging: str, missing: str
 ) -> EmulatedInputs:
     check_tagging(tagging)
     gold_corpus = to_corpus(gold, "gold")
@@ -150,12 +162,21 @@ def _open_corpora(
             document.id,
             document.text,
             text.tokens(document.text) if needs_tokens else (),
+            is_predicted=document.id in predicted_corpus,
         )
         for document in gold_corpus
     ]
 
     def score_them(metric: str) -> Scores:
-        return score(gold_corpus, predicted_corpus, metric, zones="all", boot=0, plain_gold=True)
+        return score(
+            gold_corpus,
+            predicted_corpus,
+            metric,
+            zones="all",
+            missing=missing,
+            boot=0,
+            plain_gold=True,
+        )
 
     def items_of(side: str, layer: str) -> Sequence[ScorerItem]:
         corpus = gold_corpus if side == "gold" else predicted_corpus

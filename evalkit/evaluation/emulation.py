@@ -37,6 +37,7 @@ def emulate(
     predicted: CorpusSource | list[list[str]],
     *,
     explain: bool = False,
+    missing: str = "error",
     **options: Any,
 ) -> EmulatedScores:
     """Return the numbers that another scorer prints for the same predictions.
@@ -47,6 +48,8 @@ def emulate(
       corpora the entities are tagged on the words of the text.
     - `explain`: whether the report shows the steps from evalkit's number to the scorer's, which are
       in `.differences` in any case.
+    - `missing`: gold documents without a prediction are an "error", or have no predictions
+      ("empty"). Some scorers leave them out then, which is one of the steps.
     - `options`: of the scorer. All scorers have `practices`, which change the input of the scorer
       ("drop-empty", "drop-unaligned", or both as a list), and `tagging`, that of the tags.
 
@@ -69,8 +72,10 @@ def emulate(
         gold,
         predicted,
         needs_tokens=entry.needs_tokens,
+        reads_tags=entry.reads_tags,
         tagging=tagging,
         default_tagging=rules.tagging,
+        missing=missing,
     )
     states: dict[str, ScorerState] = {}
     differences = []
@@ -137,6 +142,7 @@ def match_entities(state: ScorerState, scheme: str) -> ItemCredits:
     if not state.gold or not state.predicted:
         return ItemCredits([0.0] * len(state.gold), [0.0] * len(state.predicted))
     credits: dict[str, list[float]] = {}
+    predicted_kinds = ["spurious"] * len(state.predicted)
     corpora = {}
     rows: dict[str, dict[Any, list[int]]] = {}
     for side in ("gold", "predicted"):
@@ -159,8 +165,11 @@ def match_entities(state: ScorerState, scheme: str) -> ItemCredits:
         for side, matched in (("gold", pair.gold), ("predicted", pair.predicted)):
             if matched is not None:
                 key = pair.document, matched.label, matched.start, matched.end
-                credits[side][rows[side][key].pop()] = CREDIT.get(pair.kind, 0.0)
-    return ItemCredits(credits["gold"], credits["predicted"])
+                row = rows[side][key].pop()
+                credits[side][row] = CREDIT.get(pair.kind, 0.0)
+                if side == "predicted" and pair.gold is not None:
+                    predicted_kinds[row] = pair.kind
+    return ItemCredits(credits["gold"], credits["predicted"], predicted_kinds=predicted_kinds)
 
 
 def _entity(item: ScorerItem) -> Entity:

@@ -1,0 +1,100 @@
+"""Rules that scorers of spans share: what a span is, and the tokens that it covers."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from evalkit.analysis.scorer_rules import (
+    SIDES,
+    ScorerItem,
+    ScorerRule,
+    ScorerState,
+    keep_items,
+)
+from evalkit.errors import InputError
+
+Range = tuple[int, int]
+
+
+def _take_whole_span(item: ScorerItem) -> ScorerItem:
+    return item if item.start is None else item._replace(key=(item.start, item.end))
+
+
+WHOLE_SPANS = ScorerRule(
+    "read",
+    "takes a discontinuous entity as one span, from its first character to its last",
+    lambda state: replace_items(
+        state, {side: map(_take_whole_span, state.items(side)) for side in SIDES}
+    ),
+)
+
+DROP_UNPLACED = ScorerRule(
+    "drop",
+    "drops predictions that are not in the text",
+    lambda state: keep_items(state, lambda item: item.start is not None, ["predicted"]),
+)
+
+
+def replace_items(state: ScorerState, items: dict[str, Iterable[ScorerItem]]) -> ScorerState:
+    """The state with other items on both sides."""
+    return replace(state, gold=tuple(items["gold"]), predicted=tuple(items["predicted"]))
+
+
+def group_by_document(items: Sequence[ScorerItem]) -> dict[int, list[int]]:
+    """The positions of the items of each document."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, item in enumerate(items):
+        groups[item.document].append(position)
+    return groups
+
+
+def split_by_label(state: ScorerState) -> dict[str, ScorerState]:
+    """A state for each label of the items, sorted, with the items of that label only."""
+    items: dict[str, dict[str, list[ScorerItem]]] = {}
+    for side in SIDES:
+        for item in state.items(side):
+            own = items.setdefault(str(item.label), {name: [] for name in SIDES})
+            own[side].append(item)
+    return {
+        label: replace(state, gold=own["gold"], predicted=own["predicted"])
+        for label, own in sorted(items.items())
+    }
+
+
+def covered_tokens(tokens: Sequence[Range], start: int, end: int) -> Range | None:
+    """The first and the last token, exclusive, that share a character with a span; None for none.
+
+    tokens: sorted by position, without overlaps.
+    """
+    first = bisect_right(tokens, start, key=lambda token: token[1])
+    stop = bisect_left(tokens, end, key=lambda token: token[0])
+    return (first, stop) if first < stop else None
+
+
+def parse_labels(value: str | Iterable[str] | None) -> frozenset[str] | None:
+    """The labels of an option: None, labels, or labels in a string that commas separate."""
+    if isinstance(value, str):
+        value = value.split(",")
+    return None if value is None else frozenset(value)
+
+
+def parse_number(name: str, value: float | str, low: float, high: float) -> float:
+    """The number of an option. Raises InputError unless it is from low to high."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise InputError(f"{name}: invalid value {value!r}: expected a number from {low} to {high}")
+    return number
+
+
+def parse_flag(name: str, value: object) -> bool:
+    """The truth value of an option. Raises InputError for anything but true and false."""
+    spelled = str(value).lower()
+    if spelled not in ("true", "false"):
+        raise InputError(f"{name}: invalid value {value!r}: expected true or false")
+    return spelled == "true"

@@ -1,0 +1,179 @@
+"""Scorers of spans, beside the scorers themselves where they are installed."""
+
+import random
+
+import pytest
+from helpers.emulation import check_chain, random_entity_corpora, random_tag_corpus
+from helpers.quick import choose_quick
+
+from evalkit import Corpus, Document, Entity, Unplaced, emulate
+from evalkit.errors import InputError
+
+# One pair of tag files and the numbers that nervaluate printed for it
+GOLD = ["B-PER I-PER O O B-ORG I-ORG I-ORG O B-LOC O", "O B-LOC I-LOC O B-PER O O"]
+GOLD += ["B-ORG O B-MISC I-MISC O"]
+PREDICTED = ["B-PER I-PER O O B-ORG I-ORG O O B-ORG O", "O I-LOC I-LOC O B-PER I-ORG O"]
+PREDICTED += ["B-ORG O O O B-DATE"]
+TAGS = [row.split() for row in GOLD], [row.split() for row in PREDICTED]
+COUNTS = ("correct", "incorrect", "partial", "missed", "spurious", "possible", "actual")
+RATIOS = ("precision", "recall", "f1")
+
+
+def corpora(text, gold, predicted, unplaced=()):
+    """A document with (label, start, end) on both sides."""
+    sides = [tuple(Entity(*entity) for entity in side) for side in (gold, predicted)]
+    return (
+        Corpus([Document("d", text, sides[0])], "gold"),
+        Corpus([Document("d", text, sides[1], unplaced=tuple(unplaced))], "predicted"),
+    )
+
+
+def row_of(emulated, **names):
+    """The row with these values."""
+    return next(row for row in emulated.rows if names.items() <= row.items())
+
+
+def counts_of(emulated, strategy, name="overall"):
+    """Correct, incorrect, partial, missed and spurious."""
+    row = row_of(emulated, name=name, strategy=strategy)
+    return [row[column] for column in COUNTS[:5]]
+
+
+def spans_of(corpus):
+    """The entities as nervaluate takes them, with inclusive ends."""
+    return [
+        [
+            {"label": entity.label, "start": entity.start, "end": entity.end - 1}
+            for entity in document.entities
+        ]
+        for document in corpus
+    ]
+
+
+def assert_equals_nervaluate(emulated, evaluator):
+    results = evaluator.evaluate()
+    expected = {("overall", name): result for name, result in results["overall"].items()}
+    for label, by_strategy in results["entities"].items():
+        expected |= {(label, name): result for name, result in by_strategy.items()}
+    rows = {(row["name"], row["strategy"]): row for row in emulated.rows}
+    assert rows.keys() == expected.keys()
+    for key, row in rows.items():
+        printed = {column: getattr(expected[key], column) for column in (*COUNTS, *RATIOS)}
+        assert {column: row[column] for column in printed} == printed, key
+
+
+@pytest.mark.parametrize(
+    ("strategy", "counts", "f1"),
+    [
+        ("strict", [4, 2, 0, 1, 2], 0.533333),
+        ("exact", [5, 1, 0, 1, 2], 0.666667),
+        ("partial", [5, 0, 1, 1, 2], 0.733333),
+        ("ent_type", [5, 1, 0, 1, 2], 0.666667),
+    ],
+)
+def test_the_worked_example_of_nervaluate(strategy, counts, f1):
+    emulated = emulate("nervaluate", *TAGS)
+
+    assert counts_of(emulated, strategy) == counts
+    row = row_of(emulated, name="overall", strategy=strategy)
+    assert row["f1"] == pytest.approx(f1, abs=1e-6)
+    assert "|scorer:nervaluate@1.2.1|" in emulated.signature
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_nervaluate_prints_the_same_for_tags(seed):
+    from nervaluate.evaluator import Evaluator
+
+    gold, predicted = random_tag_corpus(seed)
+    labels = random.Random(seed).choice([["PER", "LOC"], ["PER", "ORG", "LOC"]])
+    emulated = emulate("nervaluate", gold, predicted, tags=labels)
+
+    evaluator = Evaluator(gold, predicted, tags=labels, loader="list")
+    assert_equals_nervaluate(emulated, evaluator)
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_nervaluate_prints_the_same_for_spans(seed):
+    from nervaluate.evaluator import Evaluator
+
+    gold, predicted = random_entity_corpora(seed, unplaced=False)
+    labels = random.Random(seed).choice([["PER", "LOC"], ["PER", "ORG", "LOC"]])
+    least = random.Random(seed).choice([1, 30, 50.5, 100])
+    emulated = emulate("nervaluate", gold, predicted, tags=labels, min_overlap_percentage=least)
+
+    spans = spans_of(gold), spans_of(predicted)
+    evaluator = Evaluator(*spans, tags=labels, loader="dict", min_overlap_percentage=least)
+    assert_equals_nervaluate(emulated, evaluator)
+
+
+def test_nervaluate_depends_on_the_order_of_predictions():
+    gold = [("PER", 0, 4), ("PER", 5, 9)]
+    wide, exact = ("PER", 0, 9), ("PER", 0, 4)
+
+    first_wide = emulate("nervaluate", *corpora("abcd efgh", gold, [wide, exact]))
+    first_exact = emulate("nervaluate", *corpora("abcd efgh", gold, [exact, wide]))
+
+    assert counts_of(first_wide, "strict") == [0, 1, 0, 1, 1]
+    assert counts_of(first_exact, "strict") == [1, 1, 0, 0, 0]
+
+
+def test_nervaluate_sees_no_overlap_of_less_than_a_hundredth_of_gold():
+    text = "x" * 201
+    emulated = emulate("nervaluate", *corpora(text, [("PER", 0, 201)], [("PER", 0, 2)]))
+    wider = emulate("nervaluate", *corpora(text, [("PER", 0, 200)], [("PER", 0, 2)]))
+
+    assert counts_of(emulated, "ent_type") == [0, 0, 0, 1, 1]
+    assert counts_of(wider, "ent_type") == [1, 0, 0, 0, 0]
+
+
+def test_nervaluate_evaluates_a_tag_without_the_others():
+    emulated = emulate(
+        "nervaluate", *corpora("abcd", [("PER", 0, 4), ("ORG", 0, 2)], [("ORG", 0, 3)])
+    )
+
+    # Of all tags the prediction is incorrect with the first item, PER, and ORG is missed.
+    assert counts_of(emulated, "strict") == [0, 1, 0, 1, 0]
+    assert counts_of(emulated, "strict", "PER") == [0, 0, 0, 1, 0]
+    assert counts_of(emulated, "strict", "ORG") == [0, 1, 0, 0, 0]
+
+
+def test_nervaluate_counts_a_repeated_prediction_as_spurious():
+    emulated = emulate("nervaluate", *corpora("abcd", [("PER", 0, 4)], [("PER", 0, 4)] * 2))
+
+    assert counts_of(emulated, "ent_type") == [1, 0, 0, 0, 1]
+
+
+def test_nervaluate_has_no_predictions_outside_the_text():
+    unplaced = [Unplaced("entities", "PER", "not in the text", "Zoe")]
+    sides = corpora("abcd", [("PER", 0, 4)], [("PER", 0, 4)], unplaced)
+    emulated = emulate("nervaluate", *sides)
+
+    assert counts_of(emulated, "strict") == [1, 0, 0, 0, 0]
+    step = emulated.differences[0].steps[0]
+    assert step.text == "drops predictions that are not in the text"
+    assert [change.item.text for change in step.changes] == ["Zoe"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_overlap_percentage": "0"}, "min_overlap_percentage: invalid value '0': expected a"),
+        ({"min_overlap_percentage": "half"}, "invalid value 'half': expected a number from 1"),
+        ({"tag": "PER"}, "unknown option 'tag'"),
+    ],
+)
+def test_a_wrong_option_of_nervaluate_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        emulate("nervaluate", *TAGS, **options)
+
+
+def test_nervaluate_refuses_an_item_that_begins_with_another_prefix():
+    with pytest.raises(InputError, match="invalid tag 'S-PER': nervaluate refuses an item whose"):
+        emulate("nervaluate", [["S-PER"]], [["O"]], tagging="BIOES")
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(200), 20))
+@pytest.mark.parametrize("scorer", ["nervaluate"])
+def test_the_steps_account_for_the_difference(scorer, seed):
+    check_chain(emulate(scorer, *random_tag_corpus(seed)))
+    check_chain(emulate(scorer, *random_entity_corpora(seed)))
