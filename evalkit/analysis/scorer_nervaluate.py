@@ -210,8 +210,9 @@ def _cells(span: Range) -> range:
 
 
 def _span(item: ScorerItem) -> Range:
-    """The characters, or the words, of an item."""
-    return cast("Range", item.key)
+    """The words of an item, if tags were read, or else its characters."""
+    first, *_ = cast("tuple[Any, ...]", item.key)
+    return cast("Range", first if isinstance(first, tuple) else item.key)
 
 
 def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:

@@ -78,6 +78,46 @@ SCORERS = {
         "overlapping spans in the order of predictions, under four measures",
         reads_tags=True,
     ),
+    "spacy-ents": Scorer(
+        "scorer_spacy_ents",
+        "3.8",
+        "entities",
+        "the entities of docs, by the tokens of gold",
+        reads_tags=True,
+    ),
+    "spacy-spans": Scorer(
+        "scorer_spacy_spans",
+        "3.8",
+        "entities",
+        "the spans of a group of docs that align exactly, as sets",
+        reads_tags=True,
+    ),
+    "semeval2013": Scorer(
+        "scorer_semeval2013",
+        "9.1",
+        "entities",
+        "the counts of MUC under strict, exact, partial and type matching",
+        reads_tags=True,
+    ),
+    "gliner": Scorer(
+        "scorer_gliner",
+        "0.2.29",
+        "entities",
+        "labels and spans of words, as sets",
+        reads_tags=True,
+    ),
+    "i2b2": Scorer(
+        "scorer_i2b2",
+        "2014",
+        "entities",
+        "entities of clinical notes: strict, relaxed and by tokens",
+    ),
+    "n2c2": Scorer(
+        "scorer_n2c2",
+        "2018",
+        "entities",
+        "entities of clinical notes: strict and lenient, in the order of predictions",
+    ),
     "universal-ner": Scorer(
         "scorer_universal_ner", "4e454fe", "entities", "sets of strings, normalized as in SQuAD"
     ),

@@ -239,6 +239,8 @@ def apply_rules(
     steps = []
     for rule in rules:
         after = rule.apply(state)
+        if after is state:
+            continue
         changes = list(_iter_changes(state, after))
         numbers = state.numbers(), after.numbers()
         if changes or numbers[0] != numbers[1]:
@@ -316,8 +318,10 @@ def _key(item: ScorerItem) -> Hashable:
 def keep_items(
     state: ScorerState, is_kept: Callable[[ScorerItem], bool], sides: Iterable[str] = SIDES
 ) -> ScorerState:
-    """The state with the items of some sides for which is_kept is true."""
+    """The state with the items of some sides for which is_kept is true; itself if all are kept."""
     kept = {side: tuple(filter(is_kept, state.items(side))) for side in sides}
+    if all(len(items) == len(state.items(side)) for side, items in kept.items()):
+        return state
     return replace(
         state,
         gold=kept.get("gold", state.gold),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from evalkit.analysis.scorer_rules import (
     SIDES,
@@ -19,16 +20,27 @@ from evalkit.errors import InputError
 Range = tuple[int, int]
 
 
-def _take_whole_span(item: ScorerItem) -> ScorerItem:
-    return item if item.start is None else item._replace(key=(item.start, item.end))
+def _take_whole_spans(state: ScorerState) -> ScorerState:
+    if not any(_is_discontinuous(item) for side in SIDES for item in state.items(side)):
+        return state
+    items = {}
+    for side in SIDES:
+        items[side] = [
+            item._replace(key=((item.start, item.end),)) if _is_discontinuous(item) else item
+            for item in state.items(side)
+        ]
+    return replace_items(state, items)
+
+
+def _is_discontinuous(item: ScorerItem) -> bool:
+    """Whether an item of evalkit has several fragments, which are its key."""
+    return item.start is not None and len(cast("tuple[Range, ...]", item.key)) > 1
 
 
 WHOLE_SPANS = ScorerRule(
     "read",
     "takes a discontinuous entity as one span, from its first character to its last",
-    lambda state: replace_items(
-        state, {side: map(_take_whole_span, state.items(side)) for side in SIDES}
-    ),
+    _take_whole_spans,
 )
 
 DROP_UNPLACED = ScorerRule(
@@ -38,7 +50,7 @@ DROP_UNPLACED = ScorerRule(
 )
 
 
-def replace_items(state: ScorerState, items: dict[str, Iterable[ScorerItem]]) -> ScorerState:
+def replace_items(state: ScorerState, items: Mapping[str, Iterable[ScorerItem]]) -> ScorerState:
     """The state with other items on both sides."""
     return replace(state, gold=tuple(items["gold"]), predicted=tuple(items["predicted"]))
 

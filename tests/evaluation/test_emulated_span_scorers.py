@@ -1,12 +1,13 @@
 """Scorers of spans, beside the scorers themselves where they are installed."""
 
 import random
+import re
 
 import pytest
 from helpers.emulation import check_chain, random_entity_corpora, random_tag_corpus
 from helpers.quick import choose_quick
 
-from evalkit import Corpus, Document, Entity, Unplaced, emulate
+from evalkit import Corpus, Document, Entity, Unplaced, emulate, score
 from evalkit.errors import InputError
 
 # One pair of tag files and the numbers that nervaluate printed for it
@@ -143,6 +144,22 @@ def test_nervaluate_counts_a_repeated_prediction_as_spurious():
     assert counts_of(emulated, "ent_type") == [1, 0, 0, 0, 1]
 
 
+@pytest.mark.parametrize("scorer", ["nervaluate", "spacy-ents", "spacy-spans", "gliner", "i2b2"])
+def test_a_discontinuous_entity_is_taken_as_one_span(scorer):
+    text = "left and right arm"
+    gold = Entity("PART", 0, 18, fragments=((0, 4), (15, 18)))
+    sides = [
+        Corpus([Document("d", text, (entity,))], name)
+        for entity, name in ((gold, "gold"), (Entity("PART", 0, 18), "predicted"))
+    ]
+    difference = emulate(scorer, *sides).differences[-1 if scorer == "i2b2" else 0]
+
+    assert (difference.evalkit.f1, difference.scorer.f1) == (0, 1)
+    assert [(step.kind, step.text) for step in difference.steps] == [
+        ("read", "takes a discontinuous entity as one span, from its first character to its last")
+    ]
+
+
 def test_nervaluate_has_no_predictions_outside_the_text():
     unplaced = [Unplaced("entities", "PER", "not in the text", "Zoe")]
     sides = corpora("abcd", [("PER", 0, 4)], [("PER", 0, 4)], unplaced)
@@ -172,8 +189,76 @@ def test_nervaluate_refuses_an_item_that_begins_with_another_prefix():
         emulate("nervaluate", [["S-PER"]], [["O"]], tagging="BIOES")
 
 
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_the_counts_of_semeval_are_those_of_score(seed):
+    gold, predicted = random_entity_corpora(seed)
+    emulated = emulate("semeval2013", gold, predicted)
+
+    assert [row["name"] for row in emulated.rows] == ["strict", "exact", "partial", "type"]
+    scores = score(gold, predicted, [f"entities/{row['name']}" for row in emulated.rows], boot=0)
+    for row in emulated.rows:
+        scored = scores[f"entities/{row['name']}"]
+        counts = [row[column] for column in ("COR", "INC", "PAR", "MIS", "SPU")]
+        assert counts == list(scored.muc)
+        assert row["POS"] == sum(len(document.entities) for document in gold)
+        assert [row["precision"], row["recall"]] == [scored.micro.precision, scored.micro.recall]
+        assert row["F1"] == pytest.approx(scored.micro.f1) or row["F1"] is scored.micro.f1 is None
+
+
+def test_the_worked_example_of_semeval():
+    rows = emulate("semeval2013", *TAGS).rows
+
+    assert [[row[name] for name in ("COR", "INC", "PAR", "MIS", "SPU")] for row in rows] == [
+        [4, 2, 0, 1, 2],
+        [5, 1, 0, 1, 2],
+        [5, 0, 1, 1, 2],
+        [5, 1, 0, 1, 2],
+    ]
+    assert [(row["POS"], row["ACT"]) for row in rows] == [(7, 8)] * 4
+    assert rows[2]["F1"] == pytest.approx(2 * 5.5 / 15)
+
+
+def word_sets(corpus):
+    """What GLiNER compares: label, first and last word, and the number of the document."""
+    items = set()
+    for number, document in enumerate(corpus):
+        words = [match.span() for match in re.finditer(r"\w+(?:[-_]\w+)*|\S", document.text)]
+        for entity in document.entities:
+            covered = [
+                index
+                for index, (start, end) in enumerate(words)
+                if start < entity.end and entity.start < end
+            ]
+            if covered:
+                items.add((entity.label, covered[0], covered[-1], number))
+    return items
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_gliner_compares_sets_of_labels_and_words(seed):
+    gold, predicted = random_entity_corpora(seed)
+    emulated = emulate("gliner", gold, predicted)
+
+    expected, found = word_sets(gold), word_sets(predicted)
+    precision = len(expected & found) / len(found) if found else 0.0
+    recall = len(expected & found) / len(expected) if expected else 0.0
+    total = precision + recall
+    f1 = 2 * precision * recall / total if total else 0.0
+    assert emulated.rows == [{"name": "micro", "P": precision, "R": recall, "F1": f1}]
+
+
+def test_gliner_covers_whole_words_and_counts_repeats_once():
+    gold = [("LOC", 0, 11)]
+    predicted = [("LOC", 0, 5), ("LOC", 0, 11)]
+    emulated = emulate("gliner", *corpora("Paris-based firm", gold, predicted))
+
+    assert emulated.rows == [{"name": "micro", "P": 1.0, "R": 1.0, "F1": 1.0}]
+    kinds = [step.kind for step in emulated.differences[0].steps]
+    assert kinds == ["equal", "count"]
+
+
 @pytest.mark.parametrize("seed", choose_quick(range(200), 20))
-@pytest.mark.parametrize("scorer", ["nervaluate"])
+@pytest.mark.parametrize("scorer", ["nervaluate", "semeval2013", "gliner"])
 def test_the_steps_account_for_the_difference(scorer, seed):
     check_chain(emulate(scorer, *random_tag_corpus(seed)))
     check_chain(emulate(scorer, *random_entity_corpora(seed)))
