@@ -45,7 +45,7 @@ def build_rules(*, mode: str = "normal") -> ScorerRules:
     rules = (READ_STRINGS, DROP_UNREADABLE, *counting, rounding)
     surfaces = "surfaces/strict" if mode == "set" else "surfaces/multiset"
     measure = ScorerMeasure("total", "entities/strict", rules, string_metric=surfaces)
-    return ScorerRules((measure,), _report_rows)
+    return ScorerRules((measure,), _report_rows, percent_digits=2)
 
 
 def _percentages(credits: ItemCredits) -> tuple[float, float, float]:

@@ -81,7 +81,8 @@ def _read_parts(state: ScorerState) -> ScorerState:
     """The state with each item as a part of an answer, "label: string", which has no label."""
     state = read_strings(state)
     parts = {side: [_to_part(item) for item in state.items(side)] for side in SIDES}
-    return replace(state, gold=parts["gold"], predicted=parts["predicted"])
+    details = {**state.details, "parts": parts}
+    return replace(state, gold=parts["gold"], predicted=parts["predicted"], details=details)
 
 
 def _to_part(item: ScorerItem) -> ScorerItem:
@@ -110,8 +111,8 @@ def _add_empty_parts(state: ScorerState) -> ScorerState:
     items = {side: list(state.items(side)) for side in SIDES}
     for side in SIDES:
         answers = defaultdict(list)
-        for item in read_strings(state).items(side):
-            answers[item.document].append(f"{item.label}: {item.text}")
+        for item in state.details["parts"][side]:
+            answers[item.document].append(item.text)
         for number in inputs.list_annotated("entities"):
             answer = normalize_part("; ".join(answers[number]))
             if any(not normalize_part(part) for part in answer.split(";")):

@@ -130,6 +130,9 @@ SCORERS = {
     "gollie": Scorer(
         "scorer_gollie", "c08b28d", "entities", "strings, predictions in the text only"
     ),
+    "gen-arg": Scorer(
+        "scorer_gen_arg", "fcdc5b0", "attached-arguments", "arguments of gold events, many to one"
+    ),
     "seqeval-strict": Scorer(
         "scorer_seqeval_strict",
         "1.2.2",

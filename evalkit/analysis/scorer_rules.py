@@ -31,7 +31,8 @@ class ScorerItem(NamedTuple):
     label: a span, a string; (UNPLACED, its number) for an item that is not in the text, and
     (UNREADABLE, its number) for one that has no words either. source: the number of evalkit's item
     on the same side from which it comes; None if there is none. start, end: in the text; None for
-    an item that is not in the text. text: its words.
+    an item that is not in the text. text: its words. event: of an argument, the number of its event
+    in the document. annotation: evalkit's, if the item is one.
     """
 
     document: int
@@ -41,6 +42,8 @@ class ScorerItem(NamedTuple):
     start: int | None = None
     end: int | None = None
     text: str = ""
+    event: int | None = None
+    annotation: Any = None
 
 
 @dataclass(frozen=True)

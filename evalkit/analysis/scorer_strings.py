@@ -52,18 +52,18 @@ def is_unreadable(item: ScorerItem) -> bool:
 
 
 def read_strings(state: ScorerState) -> ScorerState:
-    """The words of each item as its key. What is merged already, because the first metric compares
-    sets of strings, remains merged.
+    """The words of each item as its key, with the empty ones, which are no items of surfaces. Where
+    the first metric compares sets of strings, they remain sets.
     """
     inputs = state.details["inputs"]
-    items = {side: list(map(_to_string, inputs.items(side, "entities"))) for side in SIDES}
-    strings = replace(state, gold=items["gold"], predicted=items["predicted"])
-    return merge_equal_items(strings) if has_merged_strings(state) else strings
-
-
-def has_merged_strings(state: ScorerState) -> bool:
-    """Whether the first metric compares sets of strings."""
-    return bool(state.details["metric"] == "surfaces/strict")
+    items = {side: list(map(_to_string, state.items(side))) for side in SIDES}
+    if not str(state.details["metric"]).startswith("surfaces/"):
+        return replace(state, gold=items["gold"], predicted=items["predicted"])
+    for side in SIDES:
+        strings = map(_to_string, inputs.items(side, "entities"))
+        items[side] += [item for item in strings if item.key == ""]
+    state = replace(state, gold=items["gold"], predicted=items["predicted"])
+    return merge_equal_items(state) if state.details["metric"] == "surfaces/strict" else state
 
 
 def change_keys(state: ScorerState, change: Callable[[str], str]) -> ScorerState:

@@ -16,6 +16,7 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
     apply_rules,
     count_one_to_one,
+    merge_equal_items,
     ratios_of_evalkit,
 )
 from evalkit.analysis.scorer_strings import list_surfaces
@@ -23,6 +24,7 @@ from evalkit.corpus import Corpus, CorpusSource
 from evalkit.data.document import Document, Entity
 from evalkit.evaluation.corpus_scores import score
 from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
+from evalkit.evaluation.emulated_layers import EMULATED_LAYERS
 from evalkit.results.emulated_scores import EmulatedScores, ScoreDifference
 from evalkit.results.wording import pluralize
 
@@ -121,8 +123,13 @@ def build_first_state(inputs: EmulatedInputs, metric: str) -> ScorerState:
     sides: dict[str, Sequence[ScorerItem]] = {side: inputs.items(side, layer) for side in SIDES}
     if layer == "surfaces":
         sides = {side: list_surfaces(items, scheme) for side, items in sides.items()}
-    is_one_to_one = scheme == "strict" or layer == "surfaces"
-    return ScorerState(
+    is_set = EMULATED_LAYERS[layer].is_set
+    if is_set and scheme == "exact":
+        sides = {
+            side: [item._replace(label=None) for item in items] for side, items in sides.items()
+        }
+    is_one_to_one = scheme == "strict" or layer == "surfaces" or is_set
+    state = ScorerState(
         inputs.documents,
         sides["gold"],
         sides["predicted"],
@@ -131,6 +138,7 @@ def build_first_state(inputs: EmulatedInputs, metric: str) -> ScorerState:
         match_entities,
         {"inputs": inputs, "metric": metric, "tagging": inputs.tagging},
     )
+    return merge_equal_items(state) if is_set else state
 
 
 def _counting(scheme: str) -> Any:

@@ -84,10 +84,21 @@ class Parser:
     def parse(self, document: Document) -> Any:
         """The Doc of a text. Raises InputError for a pipeline that fails or sets no heads."""
         self._pipeline.max_length = max(self._pipeline.max_length, len(document.text))
-        where = f"{spell_option('heads', self._source)}: document {quoted_repr(document.id)}"
+        return self._run(document.id, document.text)
+
+    def parse_words(self, id: str, words: Sequence[str]) -> Any:
+        """The Doc of the words of a document, in place of the pipeline's own. Raises InputError as
+        `parse`.
+        """
+        from spacy.tokens import Doc
+
+        return self._run(id, Doc(self._pipeline.vocab, words=list(words)))
+
+    def _run(self, id: str, text_or_words: Any) -> Any:
+        where = f"{spell_option('heads', self._source)}: document {quoted_repr(id)}"
         try:
             with self._lock:  # workers may be threads, which share the pipeline
-                parsed = self._pipeline(document.text)
+                parsed = self._pipeline(text_or_words)
         except Exception as error:
             raise InputError(f"{where}: {type(error).__name__}: {to_one_line(error)}") from None
         if len(parsed) and not parsed.has_annotation("DEP"):

@@ -335,6 +335,19 @@ def test_files_of_the_projects_are_read(tmp_path):
     assert "|scorer:iepile@11911a7[mode=set]|" in printed["signature"]
 
 
+def test_practices_come_before_the_rules():
+    gold = Corpus([Document("d", TEXT, [Entity("PER", 0, 4)]), Document("e", "Bob", [])])
+    predictions = [Entity("PER", 0, 4), Entity("PER", 9, 12)]
+    predicted = Corpus(
+        [Document("d", TEXT, predictions), Document("e", "Bob", [Entity("PER", 0, 3)])]
+    )
+    practices = "drop-empty+drop-unaligned"
+    for name, options in SCORERS.items():
+        emulated = emulate(name.split()[0], gold, predicted, practices=practices, **options)
+        assert counts_of(emulated) == (1, 1, 1), name
+        check_chain(emulated)
+
+
 def test_an_unknown_mode_is_refused_with_the_known_ones(example):
     with pytest.raises(InputError, match="unknown mode 'sets'; expected one of: normal, set"):
         emulate("iepile", *example, mode="sets")
