@@ -33,7 +33,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalkit.analysis.scorer_options import to_flag
+from evalkit.analysis.scorer_options import parse_flag
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -67,7 +67,7 @@ def build_rules(
         ScorerRule("read", "compares the arguments of each event of gold", _read_events),
         ScorerRule("read", "removes a, an and the before gold arguments", _remove_articles),
     ]
-    if to_flag("head_only", head_only):
+    if parse_flag("head_only", head_only):
         reading.append(
             ScorerRule(
                 "read",
@@ -99,7 +99,7 @@ def build_rules(
         WITH_ZERO,
     ]
     measures = []
-    for has_clusters in (False, True) if to_flag("coref", coref) else (False,):
+    for has_clusters in (False, True) if parse_flag("coref", coref) else (False,):
         equality = mentions if has_clusters else []
         rules = (*reading, *dropping, *equality, *counting)
         prefix = "Coref " if has_clusters else ""

@@ -10,7 +10,9 @@ utils_typing.py at bd0d0c2, read.)
 Objects that are no valid Python, or of a class that the task does not have, are not counted. The
 order of predictions is that of the document: entities, then those that are not in its text.
 
-Rows: all entities, and each class.
+**Option**: `task`: entities; events: events and their arguments, see `scorer_gollie_events`.
+
+Rows: all entities and each class of them, or events, arguments, and each class of events.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.analysis.scorer_gollie_events import build_event_measures
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -32,11 +35,20 @@ from evalkit.analysis.scorer_rules import (
     select_label,
 )
 from evalkit.analysis.scorer_strings import DROP_UNREADABLE, READ_STRINGS, change_keys
-from evalkit.errors import InputError, quoted_repr
+from evalkit.errors import InputError, UnknownNameError, quoted_repr
+
+TASKS = ("entities", "events")
 
 
-def build_rules() -> ScorerRules:
-    """The rules of GoLLIE."""
+def build_rules(*, task: str = "entities") -> ScorerRules:
+    """The rules of GoLLIE. Raises UnknownNameError for an unknown task."""
+    if task not in TASKS:
+        raise UnknownNameError("task", task, TASKS)
+    measures = [_build_entity_measure()] if task == "entities" else build_event_measures()
+    return ScorerRules(measures, _report_rows)
+
+
+def _build_entity_measure() -> ScorerMeasure:
     rules = (
         READ_STRINGS,
         DROP_UNREADABLE,
@@ -53,8 +65,7 @@ def build_rules() -> ScorerRules:
         ),
         WITH_ZERO,
     )
-    measure = ScorerMeasure("entities", "entities/strict", rules, string_metric="surfaces/multiset")
-    return ScorerRules((measure,), _report_rows)
+    return ScorerMeasure("entities", "entities/strict", rules, string_metric="surfaces/multiset")
 
 
 def _normalize(string: str) -> str:
@@ -95,10 +106,10 @@ def _drop_repeated(state: ScorerState) -> ScorerState:
 
 
 def _report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
-    state = states["entities"]
-    rows = [_row("entities", state)]
-    rows += [_row(label, select_label(state, label)) for label in labels_of(state)]
-    return rows
+    """All items of each measure, and each class of the first one."""
+    rows = [_row(name, state) for name, state in states.items()]
+    first = next(iter(states.values()))
+    return rows + [_row(label, select_label(first, label)) for label in labels_of(first)]
 
 
 def _row(name: str, state: ScorerState) -> dict[str, Any]:

@@ -79,9 +79,12 @@ def _normalize_twice(part: str) -> str:
 
 def _read_parts(state: ScorerState) -> ScorerState:
     """The state with each item as a part of an answer, "label: string", which has no label."""
+    answers = {side: state.items(side) for side in SIDES}
+    if str(state.details["metric"]).startswith("surfaces/"):  # in which equal parts are one item
+        answers = {side: state.details["inputs"].items(side, "entities") for side in SIDES}
     state = read_strings(state)
     parts = {side: [_to_part(item) for item in state.items(side)] for side in SIDES}
-    details = {**state.details, "parts": parts}
+    details = {**state.details, "answers": answers}
     return replace(state, gold=parts["gold"], predicted=parts["predicted"], details=details)
 
 
@@ -111,8 +114,8 @@ def _add_empty_parts(state: ScorerState) -> ScorerState:
     items = {side: list(state.items(side)) for side in SIDES}
     for side in SIDES:
         answers = defaultdict(list)
-        for item in state.details["parts"][side]:
-            answers[item.document].append(item.text)
+        for item in state.details["answers"][side]:
+            answers[item.document].append(f"{item.label}: {item.text}")
         for number in inputs.list_annotated("entities"):
             answer = normalize_part("; ".join(answers[number]))
             if any(not normalize_part(part) for part in answer.split(";")):

@@ -1,11 +1,11 @@
-"""Options of scorers, which are strings on the command line."""
+"""Values of options of scorers, which are strings on the command line."""
 
 from __future__ import annotations
 
 from evalkit.errors import UnknownNameError
 
 
-def to_flag(name: str, value: object) -> bool:
+def parse_flag(name: str, value: object) -> bool:
     """The value of an option that is a bool, or "true" or "false". Raises UnknownNameError."""
     text = str(value).lower() if isinstance(value, (bool, str)) else ""
     if text not in ("true", "false"):

@@ -25,7 +25,7 @@ def list_surfaces(items: Sequence[ScorerItem], scheme: str) -> list[ScorerItem]:
     surfaces: list[ScorerItem] = []
     seen = set()
     for item in items:
-        string = _to_string(item)
+        string = to_string(item)
         if string.key == "":
             continue
         if scheme == "multiset" and item.start is not None:
@@ -41,7 +41,7 @@ def list_surfaces(items: Sequence[ScorerItem], scheme: str) -> list[ScorerItem]:
     return list(firsts.values())
 
 
-def _to_string(item: ScorerItem) -> ScorerItem:
+def to_string(item: ScorerItem) -> ScorerItem:
     """The item, which is compared by its words, unless it has none."""
     return item if is_unreadable(item) else item._replace(key=item.text)
 
@@ -56,11 +56,11 @@ def read_strings(state: ScorerState) -> ScorerState:
     the first metric compares sets of strings, they remain sets.
     """
     inputs = state.details["inputs"]
-    items = {side: list(map(_to_string, state.items(side))) for side in SIDES}
+    items = {side: list(map(to_string, state.items(side))) for side in SIDES}
     if not str(state.details["metric"]).startswith("surfaces/"):
         return replace(state, gold=items["gold"], predicted=items["predicted"])
     for side in SIDES:
-        strings = map(_to_string, inputs.items(side, "entities"))
+        strings = map(to_string, inputs.items(side, "entities"))
         items[side] += [item for item in strings if item.key == ""]
     state = replace(state, gold=items["gold"], predicted=items["predicted"])
     return merge_equal_items(state) if state.details["metric"] == "surfaces/strict" else state

@@ -1,5 +1,6 @@
-"""gen-arg, beside values worked by hand from its rules and plain loops. It cannot be installed from
-the package index: raspberryice/gen-arg at fcdc5b0, src/genie/scorer.py.
+"""Scorers of arguments, beside values worked by hand from their rules and plain loops. They cannot
+be installed from the package index: gen-arg (raspberryice/gen-arg at fcdc5b0, src/genie/scorer.py)
+and the events of GoLLIE (hitz-zentroa/GoLLIE, src/tasks/utils_scorer.py at c08b28d).
 """
 
 import json
@@ -7,7 +8,13 @@ import json
 import pytest
 import spacy
 from helpers.cli import run_evalkit
-from helpers.emulated_arguments import gen_arg, head_of, random_argument_corpora
+from helpers.emulated_arguments import (
+    gen_arg,
+    gollie_events,
+    head_of,
+    random_argument_corpora,
+)
+from helpers.emulated_strings import ratios
 from helpers.emulation import check_chain
 from helpers.quick import choose_quick
 from spacy.language import Language
@@ -264,3 +271,95 @@ def test_files_of_wikievents_and_rams_are_read(tmp_path):
     )
     emulated = emulate("gen-arg", f"rams:{rams}", f"rams:{rams}")
     assert rows_of(emulated)["Role"] == (0, 0, 0)  # the article of the prediction remains
+
+
+WAR = "Attack, attack and ATTACK: an army fled"
+FIRST, SECOND, THIRD = Span(0, 6), Span(8, 14), Span(19, 25)
+
+
+def make_events(*events, unplaced=()):
+    """A document with events: (class, trigger, (role, start, end)…)."""
+    made = [
+        Event(label, trigger, [Argument(*argument) for argument in arguments])
+        for label, trigger, *arguments in events
+    ]
+    return Corpus([Document("d", WAR, events=made, unplaced=unplaced)])
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "events", "arguments"),
+    [
+        # another mention of the same word is equal, whatever its case
+        ([("War", FIRST)], [("War", THIRD)], (1, 1, 1), (0, 0, 0)),
+        ([("War", FIRST)], [("Raid", FIRST)], (0, 1, 1), (0, 0, 0)),
+        (
+            [("War", FIRST, ("By", 30, 34))],
+            [("War", SECOND, ("By", 30, 34), ("In", 30, 34), ("By", 30, 34))],
+            (1, 1, 1),
+            (1, 3, 1),
+        ),
+        # arguments of an event that is not equal are wrong, and so is another case
+        ([("War", FIRST, ("By", 30, 34))], [("Raid", FIRST, ("By", 30, 34))], (0, 1, 1), (0, 1, 1)),
+        ([("War", FIRST, ("By", 0, 6))], [("War", FIRST, ("By", 8, 14))], (1, 1, 1), (0, 1, 1)),
+        # the first predicted event takes the first equal one of gold
+        (
+            [("War", FIRST), ("War", SECOND, ("By", 30, 34))],
+            [("War", SECOND, ("By", 30, 34))],
+            (1, 1, 2),
+            (0, 1, 1),
+        ),
+        # the text has the word three times: the fourth event is dropped with its argument
+        (
+            [("War", FIRST)],
+            [("A", FIRST), ("B", SECOND), ("C", THIRD), ("War", FIRST, ("By", 30, 34))],
+            (0, 3, 1),
+            (0, 0, 0),
+        ),
+        ([("War", None, ("By", 30, 34))], [("War", None, ("By", 30, 34))], (1, 1, 1), (1, 1, 1)),
+        ([], [], (0, 0, 0), (0, 0, 0)),
+    ],
+)
+def test_events_of_gollie_are_compared_by_class_and_trigger(gold, predicted, events, arguments):
+    emulated = emulate("gollie", make_events(*gold), make_events(*predicted), task="events")
+    counts = [
+        (each.scorer.correct, each.scorer.predicted, each.scorer.gold)
+        for each in emulated.differences
+    ]
+    assert counts == [events, arguments]
+    check_chain(emulated)
+
+
+@pytest.mark.parametrize(
+    ("quote", "events"),
+    [("raid", (0, 0, 1)), ("ATTACK", (1, 1, 1)), (None, (0, 0, 1))],
+)
+def test_a_trigger_without_a_place_counts_if_its_words_are_in_the_text(quote, events):
+    predicted = make_events(unplaced=[Unplaced("triggers", "War", "no offsets", quote)])
+    emulated = emulate("gollie", make_events(("War", FIRST)), predicted, task="events")
+    numbers = emulated.differences[0].scorer
+    assert (numbers.correct, numbers.predicted, numbers.gold) == events
+    assert [row["name"] for row in emulated.rows] == ["events", "arguments", "War"]
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_random_events_count_as_in_plain_loops(seed):
+    gold, predicted = random_argument_corpora(seed)
+    emulated = emulate("gollie", gold, predicted, task="events")
+
+    expected = gollie_events(gold, predicted)
+    rows = {
+        row["name"]: (row["precision"], row["recall"], row["f1-score"]) for row in emulated.rows
+    }
+    assert rows == {name: ratios(*counts) for name, counts in expected.items()}
+    for difference in emulated.differences:
+        numbers = difference.scorer
+        counts = [numbers.correct, numbers.predicted, numbers.gold]
+        assert counts == expected[difference.measure]
+        row = score(gold, predicted, difference.metric, boot=0)[difference.metric].micro
+        assert row.f1 == difference.evalkit.f1
+    check_chain(emulated)
+
+
+def test_an_unknown_task_of_gollie_is_refused():
+    with pytest.raises(InputError, match="unknown task 'event'; expected one of: entities, events"):
+        emulate("gollie", make_events(), make_events(), task="event")

@@ -1,5 +1,6 @@
 """Random documents with events whose arguments have articles and coreference, and the numbers of
-gen-arg for them in plain loops, written from its rules. They share no code with evalkit.
+gen-arg and of GoLLIE for them in plain loops, written from their rules. They share no code with
+evalkit.
 """
 
 import random
@@ -57,14 +58,18 @@ def random_argument_corpora(seed):
                 made = [Argument(role, *span) for role, span in arguments]
                 if not is_gold and made and draw.random() < 0.3:
                     made.append(made[0])
-                event = Event(draw.choice(TYPES), draw.choice(triggers), tuple(made))
+                trigger = draw.choice([*triggers, *triggers, None])
+                event = Event(draw.choice(TYPES), trigger, tuple(made))
                 events[event.label, event.trigger, frozenset(arguments)] = event
             sides.append(tuple(events.values()))
-        quotes = [Unplaced("arguments", draw.choice(ROLES), "not in the text", "Zoe")]
+        quotes = []
+        for layer, names in (("arguments", ROLES), ("triggers", TYPES)):
+            if draw.random() < 0.4:
+                quote = draw.choice(["Zoe", "ADA", "the", None])
+                quotes.append(Unplaced(layer, draw.choice(names), "not in the text", quote))
         id = f"d{number}"
         gold.append(Document(id, text, tuple(entities.values()), sides[0]))
-        quotes = tuple(quotes) if draw.random() < 0.4 else ()
-        predicted.append(Document(id, text, None, sides[1], unplaced=quotes))
+        predicted.append(Document(id, text, None, sides[1], unplaced=tuple(quotes)))
     return Corpus(gold, "gold"), Corpus(predicted, "predicted")
 
 
@@ -140,3 +145,48 @@ def _count_matches(name, gold_set, predicted_set, clusters):
             roles = {each[2] for each in gold_set if clusters.get(each[:2]) == referent}
         matches += role in roles if name.endswith("Role") else bool(roles)
     return matches
+
+
+def gollie_events(gold, predicted):
+    """{name: (tp, predicted, gold)} of events, arguments and each class of events of GoLLIE."""
+    counts = {"events": [0, 0, 0], "arguments": [0, 0, 0]}
+    for mine, theirs in zip(gold, predicted):
+        text = mine.text.lower()
+        left = [_event_of(mine.text, event) for event in mine.events]
+        right, seen = [], []
+        made = [_event_of(mine.text, event) for event in theirs.events]
+        made += [
+            (item.label, item.quote.lower(), [])
+            for item in theirs.unplaced
+            if item.layer == "triggers" and item.quote is not None
+        ]
+        for event in made:
+            if event[1] not in text:
+                continue
+            seen.append(event[1])
+            if not event[1] or seen.count(event[1]) <= text.count(event[1]):
+                right.append(event)
+        for column, events in ((1, right), (2, left)):
+            for label, _, arguments in events:
+                counts.setdefault(label, [0, 0, 0])[column] += 1
+                counts["events"][column] += 1
+                counts["arguments"][column] += len(arguments)
+        for label, words, arguments in right:
+            same = [event for event in left if event[:2] == (label, words)]
+            if same:
+                left = [event for event in left if event is not same[0]]
+                counts[label][0] += 1
+                counts["events"][0] += 1
+                remaining = list(arguments)
+                for each in same[0][2]:
+                    if each in remaining:
+                        remaining.remove(each)
+                        counts["arguments"][0] += 1
+    return counts
+
+
+def _event_of(text, event):
+    """The class, trigger in lower case, and (role, words) of each argument."""
+    trigger = "" if event.trigger is None else text[event.trigger.start : event.trigger.end]
+    arguments = [(each.role, text[each.start : each.end]) for each in event.arguments]
+    return event.label, trigger.lower(), arguments

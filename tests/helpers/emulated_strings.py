@@ -189,12 +189,16 @@ def instruct_uie(gold, predicted):
 
 def _parts_of(rows):
     """The set of the parts of an answer. A part that is not a string is one of its own."""
-    answer = "; ".join(f"{label}: {text}" for label, text in rows if text is not None)
-    parts = {_format(part) for part in _format(answer).split(";")}
-    unknown = {("unknown", n) for n, (_, text) in enumerate(rows) if text is None}
-    if unknown and not answer:
-        parts = set()
-    return parts | unknown
+    parts = set()
+    for number, (label, text) in enumerate(rows):
+        if text is None:
+            parts.add(("unknown", number))
+        else:
+            parts |= {_format(part) for part in _format(f"{label}: {text}").split(";")} - {""}
+    answer = "; ".join(f"{label}: {text or ''}" for label, text in rows)
+    if "" in {_format(part) for part in _format(answer).split(";")}:
+        parts.add("")
+    return parts
 
 
 def _format(text):
