@@ -23,6 +23,7 @@ HELD_LAYERS: dict[str, tuple[str, ...]] = {
     "hf": LAYERS,
     "labelstudio": ("entities", "relations"),
     "cas": ("entities", "events", "relations"),
+    "webanno": ("entities", "events", "relations"),
     "dygie": ("entities", "events", "relations"),
     "textee": ("entities", "events"),
     "spert": ("entities", "relations"),

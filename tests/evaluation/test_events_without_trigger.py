@@ -235,6 +235,8 @@ WRITTEN = {
     "docbin": "events without a trigger, in doc.spans",
     "brat": "events without a trigger",
     "cas": "events without a trigger",
+    "webanno": "events without a trigger",
+    "bioc": "events without a trigger",
     "dygie": "events without a trigger",
     "textee": "events without a trigger",
 }

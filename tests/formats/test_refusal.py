@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.quick import choose_quick
 
 from evalkit import LoadError, load_corpus
 from evalkit.formats.registry import FORMATS
@@ -46,7 +47,7 @@ def test_all_text_formats_that_are_written_are_measured():
     assert {"jsonl", "conll", "brat", "doccano", "labelstudio"} <= set(refusing.list_formats())
 
 
-@pytest.mark.parametrize("name", refusing.list_formats())
+@pytest.mark.parametrize("name", choose_quick(refusing.list_formats(), 2))
 def test_wrong_files_are_refused_whatever_the_format(tmp_path, name):
     kinds = [kind for kind, *_ in refusing.compare_times(name, tmp_path, 200, rounds=1)]
 
