@@ -13,6 +13,7 @@ those of the scorer, and the numbers after each rule are the chain that explains
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -238,7 +239,9 @@ class RuleStep(NamedTuple):
 def apply_rules(
     state: ScorerState, rules: Iterable[ScorerRule]
 ) -> tuple[ScorerState, list[RuleStep]]:
-    """Returns the last state, and a step for each rule that changed an item or a number."""
+    """Returns the last state, and a step for each rule that changed an item or a number, but for
+    the last digits of a float.
+    """
     steps = []
     for rule in rules:
         after = rule.apply(state)
@@ -246,10 +249,20 @@ def apply_rules(
             continue
         changes = list(_iter_changes(state, after))
         numbers = state.numbers(), after.numbers()
-        if changes or numbers[0] != numbers[1]:
+        if changes or not _are_close(*numbers):
             steps.append(RuleStep(rule.kind, rule.text, *numbers, changes))
         state = after
     return state, steps
+
+
+def _are_close(first: MeasureNumbers, second: MeasureNumbers) -> bool:
+    for one, other in zip(first, second, strict=True):
+        if one is None or other is None:
+            if one is not other:
+                return False
+        elif not math.isclose(one, other, rel_tol=1e-12):
+            return False
+    return True
 
 
 def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusChange]:

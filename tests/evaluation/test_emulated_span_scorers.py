@@ -189,6 +189,14 @@ def test_nervaluate_refuses_an_item_that_begins_with_another_prefix():
         emulate("nervaluate", [["S-PER"]], [["O"]], tagging="BIOES")
 
 
+def test_another_formula_for_the_same_f1_is_no_step():
+    sides = corpora("abcd efgh", [("PER", 0, 4), ("PER", 5, 9)], [("PER", 0, 4)])
+    difference = emulate("nervaluate", *sides).differences[0]
+
+    assert difference.steps == []
+    assert difference.scorer.f1 == pytest.approx(difference.evalkit.f1)
+
+
 @pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
 def test_the_counts_of_semeval_are_those_of_score(seed):
     gold, predicted = random_entity_corpora(seed)

@@ -68,7 +68,7 @@ def test_the_worked_example_of_seqeval_strict():
     emulated = emulate("seqeval-strict", *TAGS)
 
     assert ratios_of(emulated, "micro avg") == pytest.approx([0.5, 0.428571, 0.461538], abs=1e-6)
-    [step, _] = emulated.differences[0].steps
+    [step] = emulated.differences[0].steps
     assert step.kind == "read"
     changes = [(change.side, change.item.label, change.after) for change in step.changes]
     assert ("predicted", "LOC", None) in changes  # an invalid prediction costs nothing
