@@ -18,7 +18,7 @@ from evalkit.files import open_input, replace_file
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_lists import decode_object, explain_json_error
 from evalkit.formats.json_records import convert_record
-from evalkit.formats.jsonl_errors import BOM, LINE_ERRORS
+from evalkit.formats.jsonl_errors import BOM, LINE_ERRORS, explain_invalid_utf8
 
 FILE_FORMATS = ("xml", "json")
 DOCUMENT_LISTS = ("documents", "PubTator3")  # keys of a collection
@@ -108,7 +108,12 @@ def iter_records(path: Path, conversion: ConversionReport) -> Records:
     elif start == b"<":
         documents = _iter_xml(path, data)
     else:
-        message = f"{path}: neither XML nor JSON: it begins with {quoted_repr(data[:12])}"
+        problem = f"neither XML nor JSON: it begins with {quoted_repr(data[:12])}"
+        if not data.strip():
+            problem = "an empty file"
+        elif explain_invalid_utf8(data[:100_000], "file"):
+            problem = "not UTF-8: save the file as UTF-8"
+        message = f"{path}: {problem}"
         documents = iter([(str(path), LoadError([f"{message}; {EXPECTED}"]))])
     for position, document in documents:
         if isinstance(document, LoadError):

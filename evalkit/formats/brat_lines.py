@@ -425,7 +425,7 @@ def decode_text(path: Path, data: bytes) -> str:
         raise LoadError(
             [
                 f"{path}:{line}: not UTF-8: {error.reason} at byte {column} of the line;"
-                f" {advise_encoding()}"
+                f" {advise_encoding(data)}"
             ]
         ) from None
 

@@ -196,7 +196,7 @@ def decode_line(raw: bytes, number: int, path: Path, conversion: ConversionRepor
         line = raw.removesuffix(b"\n").removesuffix(b"\r").decode()
     except UnicodeDecodeError as error:
         raise InputError(
-            f"not UTF-8: {error.reason} at byte {error.start} of the line; {advise_encoding()}"
+            f"not UTF-8: {error.reason} at byte {error.start} of the line; {advise_encoding(raw)}"
         ) from None
     if "\r" in line:
         raise InputError(

@@ -249,10 +249,11 @@ class ConllReader:
         try:
             if texts.is_dir() and file.exists():
                 check_inside(texts, file)
-            text = read_input(file).decode()
+            data = read_input(file)
+            text = data.decode()
         except UnicodeDecodeError as error:
             problem = f"not UTF-8: {error.reason} at byte {error.start}"
-            raise LoadError([f"{where}: {file}: {problem}; {advise_encoding()}"]) from None
+            raise LoadError([f"{where}: {file}: {problem}; {advise_encoding(data)}"]) from None
         except InputError as error:
             raise LoadError([f"{where}: {error}"]) from None
         if text.startswith("\ufeff"):

@@ -158,10 +158,11 @@ class ConlluParser:
             self._sentence.line = number
         column_count = len(re.split(r"\t| {2,}", line.strip()))
         if column_count != len(DEFAULT_FIELDS):
+            description = "1 column" if column_count == 1 else f"{column_count} columns"
             raise InputError(
-                f"{column_count} columns: {quoted_repr(line)}; expected {len(DEFAULT_FIELDS)}"
-                " columns, separated by tabs or by two or more spaces; for other columns, use the"
-                " format conll"
+                f"{description}: {quoted_repr(line)}; expected {len(DEFAULT_FIELDS)} columns,"
+                " separated by tabs or by two or more spaces; for other columns, use the format"
+                " conll"
             )
         try:
             row = parse_line(line.strip(), DEFAULT_FIELDS, _FIELD_PARSERS)

@@ -88,7 +88,9 @@ class CsvTable:
             if row.cells and len(row.cells) != count and not row.problem:
                 row = row._replace(cells=self._fit_cells(row.cells))
             if row.cells and len(row.cells) != count and not row.problem:
-                problem = f"{len(row.cells)} columns: expected {count}, as in the header"
+                number = len(row.cells)
+                description = "1 column" if number == 1 else f"{number} columns"
+                problem = f"{description}: expected {count}, as in the header"
                 if self._line > row.line:
                     problem += f", in a row that ends on line {self._line}{self._quotes_hint()}"
                 row = row._replace(problem=problem)
@@ -140,7 +142,7 @@ class CsvTable:
                     problem = (
                         f"not UTF-8: {error.reason} at byte {error.start} of line {self._line}"
                     )
-                    self._encoding_problem = f"{problem}; {advise_encoding()}"
+                    self._encoding_problem = f"{problem}; {advise_encoding(raw)}"
                     yield data.decode(errors="replace")
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None

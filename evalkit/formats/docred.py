@@ -41,9 +41,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from evalkit.data.document import Document, Entity, Relation
-from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr
+from evalkit.errors import DocumentError, InputError, LoadError, quoted_repr, spell_option
+from evalkit.files import open_input
 from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.json_lists import iter_list_or_lines
+from evalkit.formats.json_lists import HEAD, iter_list_or_lines
 from evalkit.formats.json_records import convert_record
 from evalkit.formats.registry import DocumentResults, split_prefix
 from evalkit.formats.sentence_tokens import SentenceTokens, is_same_surface
@@ -117,6 +118,11 @@ def _read_predictions(
     path: Path, conversion: ConversionReport, texts: str | Path
 ) -> DocumentResults:
     """Yields each document of `texts` with the relations that are predicted for it."""
+    with open_input(path) as file:
+        is_blank = not file.read(HEAD).strip()
+    if is_blank:
+        yield str(path), LoadError([f"{path}: no JSON; without relations, write []"])
+        return
     predicted: dict[str, list[tuple[str, DocredRelation]]] = {}
     for position, record in _iter_records(path, PredictedRelation, conversion, EXPECTED_RELATIONS):
         if isinstance(record, LoadError):
@@ -145,8 +151,10 @@ def _iter_records(
         if isinstance(item, LoadError):
             yield position, item
         elif kind is DocredRecord and "h_idx" in item:
+            option = spell_option("texts", "GOLD", of="format")
             problem = (
-                "a predicted relation; name the file with the entities: docred:FILE?texts=FILE"
+                "a predicted relation, without its document; name the file with the documents and"
+                f" entities: {option}"
             )
             yield position, LoadError([f"{position}: {problem}"])
         else:

@@ -24,7 +24,12 @@ def explain_invalid_utf8(data: bytes, what: str) -> str:
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        return f"not UTF-8: {error.reason} at byte {error.start} of the {what}; {advise_encoding()}"
+        problem = f"{error.reason} at byte {error.start} of the {what}"
+        return f"not UTF-8: {problem}; {advise_encoding(data)}"
+    if 0 in data[:2]:  # no text in UTF-8 begins so, but texts in UTF-16 do
+        return (
+            f"not UTF-8: a zero byte at byte {data.index(0)} of the {what}; {advise_encoding(data)}"
+        )
     return ""
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby, pairwise, product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -203,8 +203,13 @@ def widths_of(text: str, reading: OffsetConvention) -> Widths | None:
     return widths
 
 
-def _changed_ranges(text: str, form: str) -> Iterator[tuple[int, int, str]]:
-    """Yields (start, end, normalized text) of each range that a normal form changes."""
+@lru_cache(maxsize=2)  # the conventions that are tried on a text differ in other options, too
+def _changed_ranges(text: str, form: str) -> tuple[tuple[int, int, str], ...]:
+    """(start, end, normalized text) of each range that a normal form changes."""
+    return tuple(_iter_changed_ranges(text, form))
+
+
+def _iter_changed_ranges(text: str, form: str) -> Iterator[tuple[int, int, str]]:
     is_start = {character: _starts_character(character) for character in set(text)}
     normalized = {
         character: unicodedata.normalize(_form(form), character) for character in is_start

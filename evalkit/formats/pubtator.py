@@ -74,6 +74,7 @@ __all__ = ["iter_surfaces", "read", "write"]
 RELATIONS = ("first-mentions", "drop")
 MAX_INVALID_LINES = 1000  # after which a file with fewer documents is not read further
 EXPECTED = "a PubTator document begins with ID|t|TITLE"
+CARRIAGE_RETURN = "carriage return inside a line; expected lines that end in line feeds"
 _TEXT_LINE = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 
 
@@ -155,6 +156,10 @@ def _iter_records(path: Path) -> Iterator[tuple[str, _Record | LoadError]]:
                 record = None
                 valid += 1
             if not line.strip():
+                continue
+            if "\r" in line:  # a file with other line ends would be one title
+                yield position, LoadError([f"{position}: {CARRIAGE_RETURN}"])
+                invalid += 1
                 continue
             problem, record = _add_line(line, number, record)
             if problem:

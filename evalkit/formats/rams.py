@@ -39,7 +39,7 @@ from typing import Any
 import msgspec
 
 from evalkit.data.document import Argument, Document, Event, Span
-from evalkit.errors import InputError, LoadError, quoted_repr
+from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.json_records import convert_item, iter_records
 from evalkit.formats.registry import DocumentResults, split_prefix
@@ -105,9 +105,9 @@ def _find_window(
     if record.sentences is not None:
         return record
     if texts is None:
+        option = spell_option("texts", "GOLD", of="format")
         raise InputError(
-            "predictions without sentences; name the file of RAMS that has them:"
-            " rams:FILE?texts=FILE"
+            f"predictions without sentences; name the file of RAMS that has them: {option}"
         )
     window = windows.get(str(record.doc_key))
     if window is None:

@@ -16,6 +16,7 @@ readers, writers, signatures and help only use the present names.
 
 from __future__ import annotations
 
+import codecs
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,14 @@ from evalkit.files.inputs import UTF8
 DUPLICATES = ("error", "drop")
 ON_ERROR = ("raise", "skip")
 # The options of all formats, with their defaults
+LATIN1 = "latin-1"
+# Byte order marks, longer ones first, and the encodings that read them
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 SHARED_OPTIONS = {"duplicates": "error", "trim": False, "on_error": "raise", "encoding": UTF8}
 OFFSET_FORMATS = (
     "jsonl",
@@ -177,10 +186,28 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
     return SplitOptions(duplicates, trim, on_error == "skip", encoding, own)
 
 
-def advise_encoding() -> str:
-    """The end of a message about a text file that is not UTF-8."""
-    option = spell_option("encoding", "latin-1", of="format")
+def advise_encoding(data: bytes) -> str:
+    """The end of a message about a text file that is not UTF-8. data: its first bytes, or the line
+    in question; a byte order mark, or zero bytes, show UTF-16 and UTF-32.
+    """
+    option = spell_option("encoding", guess_encoding(data), of="format")
     return f"save the file as UTF-8, or name its encoding, as in {option}"
+
+
+def guess_encoding(data: bytes) -> str:
+    """The encoding that a byte order mark or zero bytes show; else latin-1, a frequent one.
+
+    >>> guess_encoding("Ada".encode("utf-16-le")), guess_encoding(b"Zo\xeb")
+    ('utf-16-le', 'latin-1')
+    """
+    for marks, encoding in BYTE_ORDER_MARKS:
+        if data.startswith(marks):
+            return encoding
+    if len(data) > 1 and data[0] == 0 != data[1]:
+        return "utf-16-be"
+    if len(data) > 1 and data[0] != 0 == data[1]:
+        return "utf-16-le"
+    return LATIN1
 
 
 def own_options(read: Callable[..., Any]) -> dict[str, Any]:

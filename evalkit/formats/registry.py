@@ -32,9 +32,16 @@ from evalkit.errors import (
     quoted_repr,
 )
 from evalkit.files import is_url, open_input, strip_compression, to_path
+from evalkit.files.encodings import normalize_encoding, open_files_as
+from evalkit.files.inputs import UTF8
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.folder_recognition import folder_formats, recognize_folder_formats
-from evalkit.formats.reading_options import replace_option_aliases
+from evalkit.formats.reading_options import (
+    LATIN1,
+    advise_encoding,
+    guess_encoding,
+    replace_option_aliases,
+)
 from evalkit.formats.recognition import (
     recognize_all,
     recognized_by_content,
@@ -264,9 +271,12 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
         by_suffix = _format_by_suffix(path) if path.suffix else None
         if by_suffix not in SUFFIXES_OF_SEVERAL_FORMATS:
             return location
-        candidates = {format: f"{format}:{path}" for format in recognize_all(path)}
+        with open_files_as(normalize_encoding(location.options.get("encoding", UTF8))):
+            candidates = {format: f"{format}:{path}" for format in recognize_all(path)}
         if by_suffix in candidates:
             return location
+        if not candidates and by_suffix is None and "encoding" not in location.options:
+            _refuse_utf16(path)
     if len(candidates) > 1:
         raise InputError(
             f"{path}: may be {' or '.join(candidates)}: write {' or '.join(candidates.values())}"
@@ -274,6 +284,16 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
     if not candidates:
         return location
     return CorpusLocation(next(iter(candidates)), path, location.options, is_detected=True)
+
+
+def _refuse_utf16(path: Path) -> None:
+    """Raises InputError for a file in UTF-16 or UTF-32, as its first bytes show."""
+    with open_input(path) as file:
+        head = file.read(4)
+    if guess_encoding(head) != LATIN1:
+        is_xml = b"<" in head
+        remedy = "save the file as UTF-8" if is_xml else advise_encoding(head)
+        raise InputError(f"{path}: not UTF-8: {remedy}")
 
 
 def describe_recognition(name: str) -> str:

@@ -404,7 +404,7 @@ def test_annotations_without_place_are_counted(read):
     ("content", "message"),
     [
         ("Ada", "f.xml: neither XML nor JSON: it begins with b'Ada'; expected a BioC collection"),
-        ("", "f.xml: neither XML nor JSON"),
+        ("", "f.xml: an empty file"),
         ("<a/>", "f.xml:1: no element collection; expected a BioC collection"),
         ("<collection>\n<document>", "f.xml:2: not XML: "),
         ("<a\x00", "f.xml:1: not XML: "),
@@ -672,3 +672,9 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
     Corpus([Document("d", "A\x00", [])]).save(f"bioc:{tmp_path}/f", file_format="json")
     assert load_corpus(f"bioc:{tmp_path}/f")[0].text == "A\x00"
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_is_refused(read, content):
+    with pytest.raises(LoadError, match=r"f\.xml: an empty file; expected a BioC collection"):
+        read(content)

@@ -12,6 +12,7 @@ from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS
 
 FOLDERS = ("directory", "brat")
 OF_STRINGS = ("universal-ner",)  # which are searched in the texts
+OF_JSON = ("jsonl", "doccano", "spert", "bigbio", "instruct-uie")
 TEXT_FORMATS = [name for name in WRITTEN_FORMATS if name not in WITH_OWN_ENCODING]
 CORPUS = Corpus([Document(f"d{n}", f"Zoé {n} ran", [Entity("É", 0, 3)], []) for n in range(3)])
 
@@ -107,3 +108,42 @@ def test_the_command_line_takes_the_option(tmp_path):
     assert done.returncode == 0
     assert "3 documents, 3 entities" in done.stdout
     assert (refused.returncode, "unknown encoding" in refused.stderr) == (2, True)
+
+
+UTF16 = ["utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+
+
+@pytest.mark.parametrize("encoding", UTF16)
+@pytest.mark.parametrize("name", [*OF_JSON, "spans", "conll"])
+def test_files_in_utf_16_are_refused_with_the_option_that_reads_them(tmp_path, name, encoding):
+    if name not in OF_JSON and encoding in ("utf-16-le", "utf-16-be"):
+        pytest.skip("without a byte order mark, only JSON is recognized")
+    location = saved(tmp_path, name, encoding)
+
+    with pytest.raises(InputError) as error:
+        load_corpus(location)
+
+    assert f'name its encoding, as in encoding="{encoding}"' in str(error.value)
+    assert len(load_corpus(location, encoding=encoding)) == 3
+
+
+@pytest.mark.parametrize("encoding", UTF16)
+def test_a_file_in_utf_16_whose_format_is_not_named_is_answered_with_its_encoding(
+    tmp_path, encoding
+):
+    path = tmp_path / "tasks.json"
+    CORPUS.save(f"doccano:{path}")
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+
+    with pytest.raises(InputError, match=f'not UTF-8: .* encoding="{encoding}"'):
+        load_corpus(path)
+    corpus = load_corpus(path, encoding=encoding)
+    assert (len(corpus), corpus.conversion.detected) == (3, {"format doccano": 1})
+
+
+def test_xml_in_utf_16_is_not_advised_to_name_an_encoding(tmp_path):
+    (tmp_path / "a.xml").write_bytes("<collection>".encode("utf-16"))
+
+    for location in (tmp_path / "a.xml", f"bioc:{tmp_path}/a.xml"):
+        with pytest.raises(InputError, match="not UTF-8: save the file as UTF-8(;|$)"):
+            load_corpus(location)

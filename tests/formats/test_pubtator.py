@@ -391,3 +391,9 @@ def test_what_cannot_be_written_is_refused(tmp_path, document, message):
     with pytest.raises(InputError, match=message):
         Corpus([document]).save(f"pubtator:{tmp_path}/f")
     assert not (tmp_path / "f").exists()
+
+
+def test_other_line_ends_are_refused(read):
+    with pytest.raises(LoadError, match=r"f\.txt:1: carriage return inside a line; expected lines"):
+        read(CDR.replace("\n", "\r"))
+    assert read(CDR.replace("\n", "\r\n")).documents == read(CDR).documents

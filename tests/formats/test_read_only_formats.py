@@ -256,7 +256,7 @@ ERRORS = {
     "predictions without sentences": (
         "rams",
         {"doc_key": "a", "predictions": []},
-        r"predictions without sentences; .*rams:FILE\?texts=FILE",
+        r"predictions without sentences; .*has them: texts=\"GOLD\"",
     ),
     "a prediction without a score": (
         "rams",
@@ -301,7 +301,7 @@ ERRORS = {
     "predicted relations alone": (
         "docred",
         {"title": "Ada", "h_idx": 0, "t_idx": 1, "r": "P1"},
-        r"a predicted relation; name the file with the entities: docred:FILE\?texts=FILE",
+        r"a predicted relation, without its document; name .* entities: texts=\"GOLD\"",
     ),
 }
 
@@ -385,3 +385,15 @@ def test_documents_without_annotations_and_with_empty_lists_differ(tmp_path):
     assert load_corpus(f"docred:{tmp_path}/b")[0].relations is None
     assert load_corpus(f"casie:{tmp_path}/c")[0].events is None
     assert load_corpus(f"maven:{tmp_path}/d")[0].events == ()
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_file_is_no_list_of_predicted_relations(tmp_path, content):
+    (tmp_path / "gold").write_text(json.dumps(ADA))
+    (tmp_path / "predicted").write_text(content)
+    location = f"docred:{tmp_path}/predicted?texts={tmp_path}/gold"
+
+    with pytest.raises(LoadError, match=r"predicted: no JSON; without relations, write \[\]"):
+        load_corpus(location, predictions=True)
+    (tmp_path / "predicted").write_text("[]")
+    assert load_corpus(location, predictions=True)[0].relations == ()
