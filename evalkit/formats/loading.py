@@ -303,14 +303,20 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
 
 
 def _advise(location: CorpusLocation, errors: _ErrorPolicy, kept: int) -> Iterator[LoadError]:
-    """Yields advice, without a further error, on a file with errors: the format of its content if
-    no document could be read, else how to leave out documents whose offsets are wrong.
+    """Yields advice, without a further error, on a file with errors: the format of its content, or
+    as which it was read, if no document could be read, else how to leave out documents whose
+    offsets are wrong.
     """
     advice = []
     if errors.is_refused:
         advice.append(f"not read further, since {errors.count:,} documents have errors")
     if errors.count and not kept:
         advice += _advise_format(location)
+        if location.is_detected:
+            advice.append(
+                f"the format {location.format} was detected; for another one, write its name before"
+                f" the path, such as jsonl:{location.path}"
+            )
     elif errors.count and not errors.has_advice and not errors.skips:
         advice += _advise_skipping(location)
     if advice:

@@ -30,6 +30,8 @@ WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this 
 MAX_RECORDS = 100  # number of records, or of lines, that are looked at
 # The columns of tables of quotations that no others have
 QUOTATION_COLUMNS = (("pdnc", ("quoteByteSpans", "speaker")), ("quotes", ("quote", "speaker")))
+# The keys of annotations in spaCy's examples
+SPACY_KEYS = frozenset(("entities", "spans", "links", "cats", "tags", "heads", "deps", "words"))
 Record = Mapping[str, Any]
 
 
@@ -104,6 +106,13 @@ def _has_entity_types(record: Record) -> bool:
         isinstance(span, dict) and {"start", "end", "entity_type"} <= span.keys()
         for span in record["spans"]
     )
+
+
+def _is_example(value: Any) -> bool:
+    """Whether a value is a pair with annotations of spaCy; other pairs of strings and objects are
+    frequent.
+    """
+    return is_pair(value) and not SPACY_KEYS.isdisjoint(value[1])
 
 
 def is_pair(value: object) -> bool:
@@ -262,7 +271,7 @@ def recognized_by_content() -> frozenset[str]:
 
 def _recognized_records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     for record in iter_records(path):
-        if is_pair(record):
+        if _is_example(record):
             yield "spacy-json", ("entities",)
         elif isinstance(record, dict):
             for format, keys, check in SIGNS:

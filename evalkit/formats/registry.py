@@ -276,7 +276,7 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
         if by_suffix in candidates:
             return location
         if not candidates and by_suffix is None and "encoding" not in location.options:
-            _refuse_utf16(path)
+            _refuse_unreadable(path)
     if len(candidates) > 1:
         raise InputError(
             f"{path}: may be {' or '.join(candidates)}: write {' or '.join(candidates.values())}"
@@ -286,12 +286,18 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
     return CorpusLocation(next(iter(candidates)), path, location.options, is_detected=True)
 
 
-def _refuse_utf16(path: Path) -> None:
-    """Raises InputError for a file in UTF-16 or UTF-32, as its first bytes show."""
+def _refuse_unreadable(path: Path) -> None:
+    """Raises InputError for a file whose first bytes show that it is in UTF-16 or UTF-32, or a
+    result of evalkit.
+    """
     with open_input(path) as file:
-        head = file.read(4)
+        head = file.read(100)
+    if b'"schema_version"' in head:
+        raise InputError(
+            f"{path}: a result that evalkit saved, and no corpus; `evalkit report` prints it"
+        )
     if guess_encoding(head) != LATIN1:
-        is_xml = b"<" in head
+        is_xml = b"<" in head[:4]
         remedy = "save the file as UTF-8" if is_xml else advise_encoding(head)
         raise InputError(f"{path}: not UTF-8: {remedy}")
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 
 import pytest
 from datasets import Dataset
@@ -32,7 +33,7 @@ def test_each_json_format_is_detected_whatever_the_suffix(tmp_path, name, suffix
         try:
             return list(load_corpus(location))
         except InputError as error:
-            return str(error)
+            return re.sub("(; |\n|to fix: )the format .* was detected; .*", "", str(error))
 
     assert outcome(path) == outcome(f"{format}:{path}")
     if isinstance(outcome(path), list):
@@ -169,3 +170,59 @@ def test_an_existing_output_is_not_looked_at(tmp_path):
     Corpus([Document("d1", "Ada", [Entity("PER", 0, 3)])]).save(path)
 
     assert load_corpus(path)[0].id == "d1"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        ("a.jsonl", '{"passages": [{"text": "abc"}], "question": "q"}', "bigbio"),
+        ("a.json", '{"entities": {"PER": 3}}', "gliner2-json"),
+        ("a.csv", "word,label\nfoo,spam\n", "tokens"),
+        ("a.txt", "I like vitamin B-12\nand B-6\n", "conll"),
+    ],
+)
+def test_the_error_of_a_file_that_was_detected_names_the_format(tmp_path, name, content, format):
+    path = tmp_path / name
+    path.write_text(content)
+
+    with pytest.raises(InputError) as detected:
+        load_corpus(path)
+    with pytest.raises(InputError) as named:
+        load_corpus(f"{format}:{path}")
+
+    advice = (
+        f"the format {format} was detected; for another one, write its name before the path, such"
+        f" as jsonl:{path}"
+    )
+    assert str(detected.value).endswith(advice)
+    assert "was detected" not in str(named.value)
+
+
+def test_the_error_of_one_document_of_a_detected_file_does_not_name_it(tmp_path):
+    path = tmp_path / "a.jsonl"
+    wrong = {**DOCCANO, "id": 2, "label": [[0, 99, "PER"]]}
+    path.write_text(json.dumps(DOCCANO) + "\n" + json.dumps(wrong))
+
+    with pytest.raises(InputError) as error:
+        load_corpus(path)
+    assert "was detected" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content", ['[["a", {"b": 1}]]', '[["GET", {"url": "x"}], ["PUT", {}]]', '["a", {"b": 1}]']
+)
+def test_pairs_without_annotations_are_no_examples_of_spacy(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+
+    with pytest.raises(InputError, match="unknown suffix"):
+        load_corpus(path)
+
+
+def test_a_result_is_no_corpus(tmp_path):
+    path = tmp_path / "result.json"
+    corpus = Corpus([Document("d1", "Ada", [Entity("PER", 0, 3)])])
+    score(corpus, corpus, "entities/strict").save(path)
+
+    with pytest.raises(InputError, match="a result that evalkit saved, and no corpus; `evalkit re"):
+        load_corpus(path)
