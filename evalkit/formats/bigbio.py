@@ -5,8 +5,9 @@
      "events": [{"id", "type", "trigger": {"text", "offsets"}, "arguments": [{"role", "ref_id"}]}],
      "relations": [{"id", "type", "arg1_id", "arg2_id", "normalized": []}], "coreferences"}
 
-Offsets count code points of the document, the end exclusive; a discontinuous span has several.
-`ref_id`, `arg1_id` (the head) and `arg2_id` (the tail) name an entity or an event.
+(Source: the schema kb of bigscience-workshop/biomedical.) Offsets count code points of the
+document, the end exclusive; a discontinuous span has several. `ref_id`, `arg1_id` (the head) and
+`arg2_id` (the tail) name an entity or an event.
 
 **Text.** It is joined from the passages; gaps between them, of up to 1,000 characters, are filled
 with spaces. A passage is read as a zone of its type, except for a single passage of type "document"

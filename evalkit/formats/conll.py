@@ -1,9 +1,10 @@
 """CoNLL files: one token per line with a BIO tag, in two or more columns.
 
-A line holds the columns of one token, separated by runs of spaces and tabs, as many on each line as
-on the first. No other space separates. By default the first column is the token and the last the
-tag. A line of spaces and tabs alone ends a sentence; a line ends at \\n or \\r\\n. These lines
-begin a document:
+(Sources: the shared tasks CoNLL-2002 and CoNLL-2003, GermEval 2014 and HIPE-2022, whose files
+differ in columns, comments and document marks.) A line holds the columns of one token, separated by
+runs of spaces and tabs, as many on each line as on the first. No other space separates. By default
+the first column is the token and the last the tag. A line of spaces and tabs alone ends a sentence;
+a line ends at \\n or \\r\\n. These lines begin a document:
 
     -DOCSTART-                   optionally followed by the id: `-DOCSTART- (d1) O`, `-DOCSTART- d1`
     #begin document (d1)         `#begin document (d1); part 000` has the id "d1; part 000"

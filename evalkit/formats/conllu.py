@@ -7,9 +7,8 @@
     2	ran	run	VERB	_	_	0	root	_	SpaceAfter=No|name=O
     3	.	.	PUNCT	_	_	2	punct	_	name=O
 
-Columns, comments and word numbers are those of universaldependencies.org/format.html. They are
-parsed by the Python package conllu (6.0; the extra `conllu`), to which two or more spaces are a
-tab.
+(Source: universaldependencies.org/format.html.) Columns, comments and word numbers are parsed by
+the Python package conllu (6.0; the extra `conllu`), to which two or more spaces are a tab.
 
 **Tags.** They are under one key of MISC. Treebanks and tools have different keys: `name` (NorNE,
 DaNE), `NE` (Estonian EDT), `NER` (Slovene SSJ, CLASSLA), `ner` (Stanza); spaCy reads `name` and

@@ -1,5 +1,7 @@
 """spaCy's DocBin files (.spacy), for spaCy's training and evaluation commands.
 
+(Source: spacy.io/api/docbin.)
+
 **Writing.** Tokens are those of spaCy's tokenizer, split where an annotation begins or ends, so
 that every span aligns; doc.text equals the text exactly. spaCy reads:
 

@@ -4,9 +4,10 @@
      "relations": [], "Comments": []}
     {"id", "text", "label": [[start, end, label]]}
 
-`text` may be called `data`, `label` may be called `labels`. Offsets count code points, the end
-exclusive. The format does not repeat surface forms, so other offset units cannot be detected: early
-versions counted UTF-16 code units (doccano#99; use offset_unit=utf-16).
+(Source: the exports of doccano, with and without relations.) `text` may be called `data`, `label`
+may be called `labels`. Offsets count code points, the end exclusive. The format does not repeat
+surface forms, so other offset units cannot be detected: early versions counted UTF-16 code units
+(doccano#99; use offset_unit=utf-16).
 
 **Reading options**: `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`; see
 "Offsets in other units".

@@ -11,10 +11,10 @@ JSON-MIN, with one item for each annotation:
 
     [{"id", "text", "label": [{"start", "end", "text", "labels": []}], "annotator"}]
 
-Offsets count code points, the end exclusive, and the text of a region is checked. Old releases
-counted UTF-16 code units (label-studio#1347): such files are refused, and the message says how to
-read them. In the text of a region a line end may be a backslash and an n, as Label Studio writes
-it.
+(Source: labelstud.io/guide/task_format.) Offsets count code points, the end exclusive, and the text
+of a region is checked. Old releases counted UTF-16 code units (label-studio#1347): such files are
+refused, and the message says how to read them. In the text of a region a line end may be a
+backslash and an n, as Label Studio writes it.
 
 **Reading options**
 

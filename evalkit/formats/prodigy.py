@@ -3,8 +3,9 @@
     {"text", "spans": [{"start", "end", "label"}], "answer": "accept", "id", "meta", "tokens",
     "relations", "_input_hash", …}
 
-Offsets count code points, the end exclusive. The text of each token of a span must equal the text
-at its offsets, and a span must begin and end with its tokens (token_start, token_end; inclusive).
+(Source: Prodigy's documentation, prodi.gy/docs/api-interfaces.) Offsets count code points, the end
+exclusive. The text of each token of a span must equal the text at its offsets, and a span must
+begin and end with its tokens (token_start, token_end; inclusive).
 
 **Reading options**
 

@@ -5,8 +5,8 @@
      "event_mentions": [{"id", "event_type", "trigger": {"text", "start", "end"}, "arguments":
      [{"entity_id", "role", "text"}]}], "relation_mentions"}
 
-Indices count the tokens of the window from 0, `end` is one past the last; an argument is an entity.
-OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
+(Source: ej0cl6/TextEE at f64dfda.) Indices count the tokens of the window from 0, `end` is one past
+the last; an argument is an entity. OneIE calls `text` and `wnd_id` `sentence` and `sent_id`.
 
 **Reading options**
 
