@@ -56,7 +56,7 @@ class CsvTable:
         conversion: ConversionReport,
         separator: str | None,
         *,
-        quotes: bool,
+        quotes: bool | None,
     ) -> None:
         """Reads the header. Raises LoadError for an empty file or an invalid header, and
         UnknownNameError for an unknown separator.
@@ -116,6 +116,8 @@ class CsvTable:
         return CsvRow(last_line + 1, cells, problem)
 
     def _quotes_hint(self) -> str:
+        if self._quotes is None:
+            return "; a quote inside a quoted cell is written twice"
         if not self._quotes:
             return ""
         option = spell_option("quotes", False, of="format")
@@ -123,7 +125,7 @@ class CsvTable:
 
     def _split(self, lines: Iterator[str]) -> Any:
         separator = SEPARATORS[self.separator]
-        if self._quotes:
+        if self._quotes is not False:
             return csv.reader(lines, delimiter=separator, strict=True)
         return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
 
@@ -150,12 +152,17 @@ class CsvTable:
 
 @contextmanager
 def open_csv_table(
-    path: Path, conversion: ConversionReport, separator: str | None = None, *, quotes: bool = True
+    path: Path,
+    conversion: ConversionReport,
+    separator: str | None = None,
+    *,
+    quotes: bool | None = None,
 ) -> Iterator[CsvTable]:
     """An open table; see CsvTable.
 
     separator: tab, comma or semicolon; None for the one that the header has. quotes: whether cells
-    may be quoted. Raises InputError if the file cannot be read.
+    may be quoted; None if they may, and no option says otherwise. Raises InputError if the file
+    cannot be read.
     """
     with open_input(path) as file:
         yield CsvTable(path, file, conversion, separator, quotes=quotes)
@@ -181,8 +188,9 @@ def write_csv_table(
 ) -> None:
     """Writes a table. A cell with a separator, a quote or a line end is quoted.
 
-    separator: tab, comma or semicolon; None for tab in a file that ends in .tsv, else comma. Raises
-    UnknownNameError for an unknown separator.
+    separator: tab, comma or semicolon; None for the one that the header has. quotes: whether cells
+    may be quoted; None if they may, and no option says otherwise. Raises InputError if the file
+    cannot be read.
     """
     if separator is None:
         separator = "tab" if strip_compression(path).suffix == ".tsv" else "comma"

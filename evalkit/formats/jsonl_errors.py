@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from evalkit.errors import quoted_repr
-from evalkit.formats.reading_options import advise_encoding
+from evalkit.formats.reading_options import LATIN1, advise_encoding, guess_encoding
 
 BOM = b"\xef\xbb\xbf"
 LINE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)  # that decoding a line raises
@@ -26,7 +26,7 @@ def explain_invalid_utf8(data: bytes, what: str) -> str:
     except UnicodeDecodeError as error:
         problem = f"{error.reason} at byte {error.start} of the {what}"
         return f"not UTF-8: {problem}; {advise_encoding(data)}"
-    if 0 in data[:2]:  # no text in UTF-8 begins so, but texts in UTF-16 do
+    if 0 in data[:2] and guess_encoding(data) != LATIN1:  # texts in UTF-16 begin so
         return (
             f"not UTF-8: a zero byte at byte {data.index(0)} of the {what}; {advise_encoding(data)}"
         )

@@ -21,7 +21,7 @@ A path may be a folder or one of the two files of a document. A layer is annotat
 of a folder with an annotation file if it has lines in one of them; a folder of empty files has
 documents without quotations. A text without an annotation file was not annotated. The text of a
 line that differs from its tokens is counted; if most of a document differ, it is refused. Dropped:
-further speakers of a quotation, further COREF lines of a mention.
+further speakers of a quotation, further COREF lines of a mention, byte order marks.
 
 **Reading options**: none. LitBank's format is only read.
 """
@@ -42,7 +42,7 @@ from evalkit.errors import (
 )
 from evalkit.files import read_input
 from evalkit.files.inputs import list_inputs
-from evalkit.formats.brat_lines import decode_text
+from evalkit.formats.brat_lines import BOM, decode_text
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.quotation_texts import TextComparison
 from evalkit.formats.registry import DocumentResults
@@ -133,13 +133,21 @@ def _find_files(path: Path) -> list[LitbankFiles]:
     return files
 
 
+def _read_text(path: Path, conversion: ConversionReport) -> str:
+    """The text of a file. A byte order mark is dropped, and counted."""
+    data = read_input(path)
+    if data.startswith(BOM):
+        conversion.add("byte order marks", str(path))
+    return decode_text(path, data.removeprefix(BOM))
+
+
 def _annotated_layers(files: list[LitbankFiles]) -> set[str]:
     """The layers that have lines in any of the files; attributions if there are no lines."""
     layers: set[str] = set()
     for each in files:
         if each.annotations is None:
             continue
-        for line in read_input(each.annotations).splitlines():
+        for line in read_input(each.annotations).removeprefix(BOM).splitlines():
             kind = line.partition(b"\t")[0].decode(errors="replace")
             if kind in LAYER_OF_KIND:
                 layers.add(LAYER_OF_KIND[kind])
@@ -151,7 +159,7 @@ def _read_document(
 ) -> Document | LoadError:
     if not files.text.exists():
         raise LoadError([f"{files.annotations}: no {files.text.name} in the same folder"])
-    text = decode_text(files.text, read_input(files.text))
+    text = _read_text(files.text, conversion)
     if files.annotations is None:
         return Document(files.id, text)
     reader = _DocumentReader(files.id, files.annotations, text, conversion)
@@ -207,7 +215,7 @@ class _DocumentReader:
 
     def _iter_lines(self) -> Iterator[LitbankLine]:
         """Yields the lines that have the fields of their kind."""
-        content = decode_text(self._path, read_input(self._path))
+        content = _read_text(self._path, self._conversion)
         for number, content_line in enumerate(content.split("\n"), 1):
             if not content_line.strip():
                 continue

@@ -201,8 +201,8 @@ def _check_header(path: Path, table: CsvTable, needed: tuple[str, ...]) -> None:
         if column not in table.header:
             raise LoadError(
                 [
-                    f"{path}:{table.header_line}: no column {quoted_repr(column)} among"
-                    f" {', '.join(table.header)}"
+                    f"{path}:{table.header_line}: no column {quoted_repr(column)}; the columns are"
+                    f" {', '.join(map(quoted_repr, table.header))}"
                 ]
             )
 

@@ -301,3 +301,14 @@ def test_tokens_and_speakers_are_those_of_plain_loops_over_the_lines(tmp_path, c
         assert (row.tp, row.predicted, row.gold) == expected, seed
         total += row.tp
     assert total > 0
+
+
+def test_byte_order_marks_are_dropped_and_counted(tmp_path):
+    write_document(tmp_path / "with", annotations="\ufeff" + MENTIONS, text="\ufeff" + TEXT)
+    write_document(tmp_path / "without", annotations=MENTIONS)
+
+    marked, plain = (load_corpus(f"litbank:{tmp_path / name}") for name in ("with", "without"))
+
+    assert list(marked) == list(plain)
+    assert marked.conversion.dropped == {"byte order marks": 2, **plain.conversion.dropped}
+    assert load_corpus(tmp_path / "with").conversion.detected == {"format litbank": 1}

@@ -247,7 +247,7 @@ def test_missing_files_and_columns_are_named(tmp_path):
     with pytest.raises(LoadError, match="quotation_info.csv: no novel_text.txt in the same folder"):
         load_corpus(f"pdnc:{tmp_path / 'A'}")
     with pytest.raises(
-        LoadError, match=r"csv:1: no column 'quoteByteSpans' among quoteID, speaker"
+        LoadError, match=r"no column 'quoteByteSpans'; the columns are 'quoteID', 'speaker'"
     ):
         load_corpus(f"pdnc:{tmp_path / 'B'}")
     with pytest.raises(InputError, match="expected the folder of a novel, or of novels, with quot"):
@@ -364,3 +364,15 @@ def test_saved_results_shards_and_swapped_sides_agree(tmp_path):
     assert streamed == whole
     reverse = Corpus(list(gold)[::-1]), Corpus(list(said)[::-1])
     assert score(*reverse, "speakers/strict", boot=0)["speakers/strict"].micro == whole
+
+
+def test_a_truncated_table_is_not_advised_to_use_an_option_that_the_format_lacks(tmp_path):
+    write_novel(tmp_path)
+    (table,) = tmp_path.rglob("quotation_info.csv")
+    table.write_text('quoteID,quoteByteSpans,speaker\nQ1,"[[0, 1', encoding="utf-8")
+
+    with pytest.raises(LoadError) as error:
+        load_corpus(f"pdnc:{tmp_path}")
+    assert "csv:2: not a row of a table: " in str(error.value)
+    assert "a quote inside a quoted cell is written twice" in str(error.value)
+    assert "quotes=" not in str(error.value)
