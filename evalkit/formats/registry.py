@@ -33,7 +33,6 @@ from evalkit.errors import (
 )
 from evalkit.files import is_url, open_input, strip_compression, to_path
 from evalkit.files.encodings import normalize_encoding, open_files_as
-from evalkit.files.inputs import UTF8
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.folder_recognition import folder_formats, recognize_folder_formats
 from evalkit.formats.reading_options import (
@@ -271,8 +270,7 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
         by_suffix = _format_by_suffix(path) if path.suffix else None
         if by_suffix not in SUFFIXES_OF_SEVERAL_FORMATS:
             return location
-        with open_files_as(normalize_encoding(location.options.get("encoding", UTF8))):
-            candidates = {format: f"{format}:{path}" for format in recognize_all(path)}
+        candidates = {format: f"{format}:{path}" for format in _recognize_file(location)}
         if by_suffix in candidates:
             return location
         if not candidates and by_suffix is None and "encoding" not in location.options:
@@ -284,6 +282,14 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
     if not candidates:
         return location
     return CorpusLocation(next(iter(candidates)), path, location.options, is_detected=True)
+
+
+def _recognize_file(location: CorpusLocation) -> tuple[str, ...]:
+    """The formats that the content of a file may have, in the encoding that is named."""
+    if "encoding" not in location.options:
+        return recognize_all(location.path)
+    with open_files_as(normalize_encoding(location.options["encoding"])):
+        return recognize_all(location.path)
 
 
 def _refuse_unreadable(path: Path) -> None:
