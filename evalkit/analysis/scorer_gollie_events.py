@@ -26,6 +26,7 @@ from evalkit.analysis.scorer_rules import (
     ScorerMeasure,
     ScorerRule,
     ScorerState,
+    count_one_to_one,
     keep_items,
 )
 from evalkit.analysis.scorer_strings import DROP_UNREADABLE, change_keys, to_string
@@ -128,7 +129,7 @@ def _read_events(state: ScorerState) -> ScorerState:
             item = triggers.get((event.document, event.number), without_trigger)
             sides[side].append(item._replace(key=event.words))
         sides[side] += [to_string(item) for item in items if item.start is None]
-    return replace(state, gold=sides["gold"], predicted=sides["predicted"])
+    return replace(state, gold=sides["gold"], predicted=sides["predicted"], count=count_one_to_one)
 
 
 def _drop_invented_events(state: ScorerState) -> ScorerState:

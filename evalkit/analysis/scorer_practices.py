@@ -4,13 +4,19 @@
                      predictions in them, which cannot be wrong any more
     drop-unaligned   entities that do not begin and end at the borders of words are removed from
                      both sides, as tools do that turn offsets into tags of words
+    gold-triggers    arguments are scored on gold events only: predicted events that gold does not
+                     have, with type and trigger, are removed with their arguments
+    head-words       arguments are reduced to their heads on both sides: those that are annotated,
+                     else those of `heads=`, as in the scheme head; an argument without either
+                     remains as it is
 
 A unit is a sentence where the input is tags, and a document otherwise. The words are those of the
 tags, or of the text as evalkit divides it. Predictions that are not in the text have no borders and
 are kept.
 
 Each is a scorer of its own, which prints evalkit's numbers after it, and one of the `practices=` of
-every scorer. (Sources: the issues m2e2#27 of limanling and spaCy#12811.)
+every scorer that has items of the layer. (Sources: the issues m2e2#27 of limanling, spaCy#12811,
+bert-event-extraction#7 of nlpcl-lab and two-are-better#14 of LorrinWWW.)
 """
 
 from __future__ import annotations
@@ -35,13 +41,31 @@ from evalkit.analysis.scorer_rules import (
 from evalkit.data import text
 from evalkit.errors import InputError, UnknownNameError, spell_option
 
-Practice = tuple[str, ScorerRule]
+EVENTS = ("triggers", "arguments", "attached-arguments")
+# The layers of metrics that each practice changes; all for one that is not here
+PRACTICE_LAYERS = {
+    "drop-unaligned": ("entities", "surfaces"),
+    "gold-triggers": EVENTS,
+    "head-words": EVENTS[1:],
+}
+ITEM_PRACTICES = ("gold-triggers", "head-words")  # they change items, but not the input
+ENTITY_MEASURES = {"strict": "entities/strict"}
+ARGUMENT_MEASURES = {
+    "Arg-I": "arguments/exact",
+    "Arg-C": "arguments/strict",
+    "Arg-I+": "attached-arguments/exact",
+    "Arg-C+": "attached-arguments/strict",
+}
 
 
 def build_rules(*, practice: str) -> ScorerRules:
     """The rules of a practice as a scorer."""
+    is_of_events = PRACTICE_LAYERS.get(practice, ())[-1:] == EVENTS[-1:]
+    metrics = ARGUMENT_MEASURES if is_of_events else ENTITY_MEASURES
     rules = [PRACTICES[practice]]
-    return ScorerRules((ScorerMeasure("strict", "entities/strict", rules),), report_rows)
+    return ScorerRules(
+        [ScorerMeasure(name, metric, rules) for name, metric in metrics.items()], report_rows
+    )
 
 
 def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
@@ -55,31 +79,89 @@ def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
                 "precision": numbers.precision,
                 "recall": numbers.recall,
                 "f1": numbers.f1,
-                "gold": len(state.gold),
-                "predicted": len(state.predicted),
+                "gold": round(numbers.gold),
+                "predicted": round(numbers.predicted),
             }
         )
     return rows
 
 
-def build_practices(names: str | Iterable[str], layer: str) -> list[Practice]:
-    """The rules of some practices, as a list or as a string such as "drop-empty+drop-unaligned", in
-    the order in which they are applied.
-
-    Raises UnknownNameError for an unknown one, and InputError for one that the layer does not have.
-    """
+def split_names(names: str | Iterable[str]) -> list[str]:
+    """The names in a list, or in a string such as "drop-empty+drop-unaligned"."""
     if isinstance(names, str):
-        names = [name for name in re.split(r"[\s,+]+", names) if name]
-    chosen = list(names)
+        return [name for name in re.split(r"[\s,+]+", names) if name]
+    return list(names)
+
+
+def parse_practices(names: str | Iterable[str], layers: Iterable[str]) -> list[str]:
+    """The names of some practices, from a list or a string such as "drop-empty+drop-unaligned", in
+    the order in which they are applied. layers: those of the scorer.
+
+    Raises UnknownNameError for an unknown one, and InputError for one that no layer has.
+    """
+    chosen = split_names(names)
+    layers = set(layers)
     for name in chosen:
         if name not in PRACTICES:
             raise UnknownNameError("practice", name, PRACTICES)
-        if name == "drop-unaligned" and layer != "entities":
+        own = PRACTICE_LAYERS.get(name)
+        if own is not None and not layers.intersection(own):
             raise InputError(
-                f"{spell_option('practices', name, of='scorer')}: the scorer compares {layer},"
-                " which have no borders of their own: expected a scorer of entities"
+                f"{spell_option('practices', name, of='scorer')}: the scorer compares"
+                f" {', '.join(sorted(layers))}: expected a scorer of {' or '.join(own)}"
             )
-    return [(name, rule) for name, rule in PRACTICES.items() if name in chosen]
+    return [name for name in PRACTICES if name in chosen]
+
+
+def list_practice_rules(names: Iterable[str], layer: str) -> list[ScorerRule]:
+    """The rules of some practices for a layer, without those that do not change it."""
+    return [PRACTICES[name] for name in names if layer in PRACTICE_LAYERS.get(name, (layer,))]
+
+
+def list_events(state: ScorerState, side: str) -> list[ScorerItem]:
+    """All events of a side after the practices, with or without a trigger and arguments."""
+    events = list(state.details["inputs"].items(side, "events"))
+    if side == "predicted" and state.details.get("has_gold_triggers"):
+        gold = _list_owners(state)
+        events = [event for event in events if (event.document, event.owner) in gold]
+    return events
+
+
+def _list_owners(state: ScorerState) -> set[tuple[int, Any]]:
+    """The (document, (type, trigger)) of the events of gold."""
+    events = state.details["inputs"].items("gold", "events")
+    return {(event.document, event.owner) for event in events}
+
+
+def keep_gold_triggers(state: ScorerState) -> ScorerState:
+    """Removes the predicted events that gold does not have, and their arguments. Predictions that
+    are not in the text have no event and remain.
+    """
+    gold = _list_owners(state)
+    state = keep_items(
+        state,
+        lambda item: item.owner is None or (item.document, item.owner) in gold,
+        ("predicted",),
+    )
+    return replace(state, details={**state.details, "has_gold_triggers": True})
+
+
+def reduce_to_heads(state: ScorerState) -> ScorerState:
+    """The arguments with the ranges of their heads, for those that have one."""
+    items = {}
+    for side in SIDES:
+        heads = state.details["heads"](side)
+        items[side] = tuple(
+            _reduce_to_head(item, heads.get(item.source)) for item in state.items(side)
+        )
+    return replace(state, gold=items["gold"], predicted=items["predicted"])
+
+
+def _reduce_to_head(item: ScorerItem, head: Any) -> ScorerItem:
+    if head is None:
+        return item
+    key: Any = item.key
+    return item._replace(key=(key[0], head))
 
 
 def drop_unaligned(state: ScorerState) -> ScorerState:
@@ -173,5 +255,13 @@ PRACTICES = {
     ),
     "drop-empty": ScorerRule(
         "drop", "drop-empty: removes documents and sentences without gold items", drop_empty
+    ),
+    "gold-triggers": ScorerRule(
+        "drop",
+        "gold-triggers: removes predicted events that gold does not have, with their arguments",
+        keep_gold_triggers,
+    ),
+    "head-words": ScorerRule(
+        "read", "head-words: reduces arguments to their heads", reduce_to_heads
     ),
 }

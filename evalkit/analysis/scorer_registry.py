@@ -15,7 +15,7 @@ from typing import Any
 from evalkit.analysis.scorer_rules import ScorerRules
 from evalkit.errors import UnknownNameError
 
-SHARED_OPTIONS = ("practices", "tagging")  # of all scorers
+SHARED_OPTIONS = ("practices", "tagging", "heads")  # of all scorers
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scorer:
     module: in evalkit.analysis. version: whose numbers are reproduced; "" for a practice. layer:
     the layer of evalkit whose items it compares. needs_tokens: it compares words, of the tags in
     the input or of the text. reads_tags: it reads the tags of a file as they are, valid or not.
-    description: what it compares, for lists.
+    reads_events: it reads the events of documents itself. description: what it compares, for lists.
     """
 
     module: str
@@ -34,6 +34,7 @@ class Scorer:
     description: str
     needs_tokens: bool = False
     reads_tags: bool = False
+    reads_events: bool = False
     arguments: Mapping[str, Any] | None = None  # of build_rules, beside the options
 
     @property
@@ -128,10 +129,18 @@ SCORERS = {
         "scorer_iepile", "11911a7", "entities", "strings, precision and recall rounded before F1"
     ),
     "gollie": Scorer(
-        "scorer_gollie", "c08b28d", "entities", "strings, predictions in the text only"
+        "scorer_gollie",
+        "c08b28d",
+        "entities",
+        "strings, predictions in the text only",
+        reads_events=True,
     ),
     "gen-arg": Scorer(
-        "scorer_gen_arg", "fcdc5b0", "attached-arguments", "arguments of gold events, many to one"
+        "scorer_gen_arg",
+        "fcdc5b0",
+        "attached-arguments",
+        "arguments of gold events, many to one",
+        reads_events=True,
     ),
     "seqeval-strict": Scorer(
         "scorer_seqeval_strict",
@@ -175,6 +184,33 @@ SCORERS = {
         "spans of words, in which each error counts once, in percent",
         needs_tokens=True,
     ),
+    "textee": Scorer(
+        "scorer_textee", "db8a95e", "triggers", "triggers and arguments as sets, in percent"
+    ),
+    "oneie": Scorer(
+        "scorer_oneie",
+        "db8a95e",
+        "triggers",
+        "entities, triggers, relations and arguments, many to one, in percent",
+    ),
+    "dygie": Scorer(
+        "scorer_dygie",
+        "b55dec4",
+        "triggers",
+        "entities, relations, triggers and arguments in dictionaries by span",
+    ),
+    "spert": Scorer(
+        "scorer_spert",
+        "5afcedf",
+        "relations",
+        "entities and relations as sets, with and without the labels of entities, in percent",
+    ),
+    "citron": Scorer(
+        "scorer_citron",
+        "b140405",
+        "attribution-relations",
+        "cues, sources and contents of quotations, overlaps summed over all pairs",
+    ),
     "drop-empty": Scorer(
         "scorer_practices",
         "",
@@ -188,6 +224,20 @@ SCORERS = {
         "entities",
         "practice: entities that do not begin and end at the borders of words are removed",
         arguments={"practice": "drop-unaligned"},
+    ),
+    "gold-triggers": Scorer(
+        "scorer_practices",
+        "",
+        "arguments",
+        "practice: arguments are scored on gold events only",
+        arguments={"practice": "gold-triggers"},
+    ),
+    "head-words": Scorer(
+        "scorer_practices",
+        "",
+        "arguments",
+        "practice: arguments are reduced to their heads",
+        arguments={"practice": "head-words"},
     ),
 }
 

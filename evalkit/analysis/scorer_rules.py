@@ -33,7 +33,8 @@ class ScorerItem(NamedTuple):
     (UNREADABLE, its number) for one that has no words either. source: the number of evalkit's item
     on the same side from which it comes; None if there is none. start, end: in the text; None for
     an item that is not in the text. text: its words. event: of an argument, the number of its event
-    in the document. annotation: evalkit's, if the item is one.
+    in the document. annotation: evalkit's, if the item is one. owner: what it is a part of, such as
+    type and trigger of an event; see `build_items`.
     """
 
     document: int
@@ -45,6 +46,7 @@ class ScorerItem(NamedTuple):
     text: str = ""
     event: int | None = None
     annotation: Any = None
+    owner: Any = None
 
 
 @dataclass(frozen=True)
@@ -272,10 +274,11 @@ def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusCha
     credits = before.credits(), after.credits()
     for side in SIDES:
         old, new = _statuses(before, credits[0], side), _statuses(after, credits[1], side)
-        items = {**_items_by_identity(after, side), **_items_by_identity(before, side)}
+        old_items = _items_by_identity(before, side)
+        items = {**_items_by_identity(after, side), **old_items}
         for identity, item in items.items():
             if old.get(identity) != new.get(identity):
-                documents = before.documents if identity in old else after.documents
+                documents = before.documents if identity in old_items else after.documents
                 document = documents[item.document].id
                 yield StatusChange(side, document, item, old.get(identity), new.get(identity))
 
@@ -295,8 +298,11 @@ def _items_by_identity(state: ScorerState, side: str) -> dict[Hashable, ScorerIt
 
 
 def _statuses(state: ScorerState, credits: ItemCredits, side: str) -> dict[Hashable, ItemStatus]:
+    """How each item counts, without items that are not counted."""
     statuses: dict[Hashable, ItemStatus] = {}
     for item, status in zip(state.items(side), credits.statuses(side), strict=True):
+        if status == (0, 0):
+            continue
         identity = _identity(item)
         other = statuses.get(identity)
         statuses[identity] = status if other is None else other.add(status)

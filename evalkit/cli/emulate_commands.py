@@ -83,5 +83,9 @@ def _scorer_lines() -> list[str]:
         rows.append((name, scorer.version, description))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{name:{widths[0]}}  {version:{widths[1]}}  {rest}" for name, version, rest in rows]
-    practices = "+".join(PRACTICES)
-    return [*lines, f"Options of all: practices (such as {practices}), tagging of the tags"]
+    practices = ", ".join(PRACTICES)
+    return [
+        *lines,
+        f"Options of all: practices ({practices}, or several with +), heads of head-words, tagging"
+        " of the tags",
+    ]

@@ -47,6 +47,11 @@ class EmulatedInputs:
     tagging: str = "IOB2"
     notes: tuple[str, ...] = ()
 
+    @property
+    def symmetric(self) -> frozenset[str]:
+        """The labels of symmetric relations."""
+        return _list_symmetric(self.gold)
+
     def select(self, numbers: Sequence[int]) -> EmulatedInputs:
         """The inputs with some documents only, by their numbers; items keep their sources."""
         new_number = {number: index for index, number in enumerate(numbers)}
@@ -180,10 +185,11 @@ def _open_corpora(
 
     def items_of(side: str, layer: str) -> Sequence[ScorerItem]:
         corpus = gold_corpus if side == "gold" else predicted_corpus
+        symmetric = _list_symmetric(gold_corpus)
         rows = []
         for number, document in enumerate(gold_corpus):
             if is_annotated(document, layer) and document.id in corpus:
-                rows += list(build_items(corpus[document.id], layer, number))
+                rows += list(build_items(corpus[document.id], layer, number, symmetric))
         return [item._replace(source=source) for source, item in enumerate(rows)]
 
     def list_annotated(layer: str) -> Sequence[int]:
@@ -199,3 +205,10 @@ def _open_corpora(
         predicted=predicted_corpus,
         tagging=tagging,
     )
+
+
+def _list_symmetric(corpus: Corpus | None) -> frozenset[str]:
+    """The labels of symmetric relations, from the schema."""
+    if corpus is None or corpus.schema is None:
+        return frozenset()
+    return corpus.schema.symmetric_relations

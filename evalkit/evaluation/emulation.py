@@ -6,7 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evalkit.analysis.scorer_practices import build_practices
+from evalkit.analysis.scorer_practices import (
+    ITEM_PRACTICES,
+    list_practice_rules,
+    parse_practices,
+    split_names,
+)
 from evalkit.analysis.scorer_registry import Scorer, find_scorer
 from evalkit.analysis.scorer_rules import (
     SIDES,
@@ -16,18 +21,22 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
     apply_rules,
     count_one_to_one,
-    merge_equal_items,
     ratios_of_evalkit,
 )
+from evalkit.analysis.scorer_sets import COUNTS
 from evalkit.analysis.scorer_strings import list_surfaces
 from evalkit.corpus import Corpus, CorpusSource
 from evalkit.data.document import Document, Entity
+from evalkit.errors import InputError, spell_option
 from evalkit.evaluation.corpus_scores import score
+from evalkit.evaluation.emulated_heads import HeadsOfSide, count_headless, open_heads
 from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
 from evalkit.evaluation.emulated_layers import EMULATED_LAYERS
 from evalkit.results.emulated_scores import EmulatedScores, ScoreDifference
 from evalkit.results.wording import pluralize
+from evalkit.scoring.parsed_heads import parse_heads
 
+HEAD_WORDS = "head-words"
 CREDIT = {"correct": 1.0, "partial": 0.5}
 # Fields of evalkit's signature that belong to intervals
 WITHOUT_MEANING = ("units", "interval", "level", "boot", "seed", "zones")
@@ -53,7 +62,9 @@ def emulate(
     - `missing`: gold documents without a prediction are an "error", or have no predictions
       ("empty"). Some scorers leave them out then, which is one of the steps.
     - `options`: of the scorer. All scorers have `practices`, which change the input of the scorer
-      ("drop-empty", "drop-unaligned", or both as a list), and `tagging`, that of the tags.
+      ("drop-empty", "drop-unaligned", "gold-triggers", "head-words", or several as a list),
+      `heads`, "spacy:NAME", for head-words where arguments have no head, and `tagging`, that of the
+      tags.
 
     `.rows` has the scorer's own names. Alternatives, optional items and zones of gold are not used,
     since other scorers have none. Raises UnknownNameError for an unknown scorer or option, and the
@@ -65,11 +76,15 @@ def emulate(
     entry = find_scorer(scorer)
     own = dict(options)
     tagging = own.pop("tagging", None)
-    practices = build_practices(own.pop("practices", ()), entry.layer)
+    heads_source = _pop_heads(own, entry, scorer)
+    names = own.pop("practices", ())
+    rules = entry.build_rules(own)
+    layers = [_layer_of(measure.metric) for measure in rules.measures]
+    practices = parse_practices(names, layers)
+    _check_practices(practices, entry, scorer)
     options.pop("practices", None)
     if practices:
-        options["practices"] = [name for name, _ in practices]
-    rules = entry.build_rules(own)
+        options["practices"] = practices
     inputs = open_emulated_inputs(
         gold,
         predicted,
@@ -79,12 +94,13 @@ def emulate(
         default_tagging=rules.tagging,
         missing=missing,
     )
+    heads = open_heads(inputs, heads_source)
     states: dict[str, ScorerState] = {}
     differences = []
-    for measure in rules.measures:
+    for measure in _choose_measures(rules.measures, inputs, scorer):
         metric = _choose_metric(measure, inputs)
-        first = build_first_state(inputs, metric)
-        steps_before = [rule for _, rule in practices]
+        first = build_first_state(inputs, metric, heads)
+        steps_before = list_practice_rules(practices, _layer_of(metric))
         states[measure.name], steps = apply_rules(first, [*steps_before, *measure.rules])
         differences.append(
             ScoreDifference(
@@ -95,6 +111,10 @@ def emulate(
                 steps,
             )
         )
+    notes = list(inputs.notes)
+    if HEAD_WORDS in (scorer, *practices):
+        headless = pluralize(count_headless(inputs, heads), "argument")
+        notes.append(f"without a head, compared as a whole: {headless}")
     metric = differences[0].metric
     scores = inputs.score(metric)
     return EmulatedScores(
@@ -104,10 +124,56 @@ def emulate(
         rules.rows(states),
         tuple(differences),
         _signature_fields(scores[metric].signature_fields, scorer, entry.version, options),
-        notes=inputs.notes,
+        notes=tuple(notes),
         is_explained=explain,
         percent_digits=rules.percent_digits,
     )
+
+
+def _check_practices(practices: Sequence[str], entry: Scorer, scorer: str) -> None:
+    """Raises InputError for practices that change items, of a scorer that reads events itself."""
+    for name in practices:
+        if entry.reads_events and name in ITEM_PRACTICES:
+            raise InputError(
+                f"{spell_option('practices', name, of='scorer')}: {scorer} reads events itself:"
+                " expected textee, oneie or dygie"
+            )
+
+
+def _pop_heads(options: dict[str, Any], entry: Scorer, scorer: str) -> str | None:
+    """The source of heads for head-words, which is taken out of the options unless it is the
+    scorer's own. Raises InputError for one that is invalid or not needed.
+    """
+    if "heads" not in options or "heads" in entry.options:
+        return None
+    source = parse_heads(options.pop("heads"))
+    if scorer != HEAD_WORDS and HEAD_WORDS not in split_names(options.get("practices", ())):
+        raise InputError(
+            f"{spell_option('heads', source, of='scorer')}: applies to the practice {HEAD_WORDS}"
+            f" only; add {spell_option('practices', HEAD_WORDS, of='scorer')}"
+        )
+    return source
+
+
+def _layer_of(metric: str) -> str:
+    return metric.partition("/")[0]
+
+
+def _choose_measures(
+    measures: Sequence[ScorerMeasure], inputs: EmulatedInputs, scorer: str
+) -> list[ScorerMeasure]:
+    """The measures of layers that gold has. Raises InputError if there is none."""
+    chosen = [
+        measure
+        for measure in measures
+        if inputs.has_tags or inputs.list_annotated(_layer_of(measure.metric))
+    ]
+    if not chosen:
+        layers = dict.fromkeys(
+            EMULATED_LAYERS[_layer_of(each.metric)].document_layer for each in measures
+        )
+        raise InputError(f"{scorer}: gold has no {' and no '.join(layers)}: nothing to score")
+    return chosen
 
 
 def _choose_metric(measure: ScorerMeasure, inputs: EmulatedInputs) -> str:
@@ -117,28 +183,31 @@ def _choose_metric(measure: ScorerMeasure, inputs: EmulatedInputs) -> str:
     return measure.metric
 
 
-def build_first_state(inputs: EmulatedInputs, metric: str) -> ScorerState:
+def build_first_state(
+    inputs: EmulatedInputs, metric: str, heads: HeadsOfSide = lambda _: {}
+) -> ScorerState:
     """Evalkit's own items and count of a metric."""
     layer, _, scheme = metric.partition("/")
     sides: dict[str, Sequence[ScorerItem]] = {side: inputs.items(side, layer) for side in SIDES}
     if layer == "surfaces":
         sides = {side: list_surfaces(items, scheme) for side, items in sides.items()}
-    is_set = EMULATED_LAYERS[layer].is_set
-    if is_set and scheme == "exact":
-        sides = {
-            side: [item._replace(label=None) for item in items] for side, items in sides.items()
-        }
-    is_one_to_one = scheme == "strict" or layer == "surfaces" or is_set
-    state = ScorerState(
+    is_one_to_one = scheme == "strict" or layer == "surfaces"
+    count = COUNTS.get(metric, count_one_to_one if is_one_to_one else _counting(scheme))
+    return ScorerState(
         inputs.documents,
         sides["gold"],
         sides["predicted"],
-        count_one_to_one if is_one_to_one else _counting(scheme),
+        count,
         ratios_of_evalkit,
         match_entities,
-        {"inputs": inputs, "metric": metric, "tagging": inputs.tagging},
+        {
+            "inputs": inputs,
+            "metric": metric,
+            "tagging": inputs.tagging,
+            "heads": heads,
+            "symmetric": inputs.symmetric,
+        },
     )
-    return merge_equal_items(state) if is_set else state
 
 
 def _counting(scheme: str) -> Any:

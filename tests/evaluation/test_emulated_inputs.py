@@ -207,7 +207,7 @@ def test_tags_and_a_file_do_not_fit(files):
 def test_the_list_names_the_options_of_all_scorers():
     lines = run_evalkit("emulate", "--list").stdout.splitlines()
 
-    assert lines[-1].startswith("Options of all: practices (such as drop-unaligned+drop-empty)")
+    assert lines[-1].startswith("Options of all: practices (drop-unaligned, drop-empty, ")
     [strict] = [line for line in lines if line.startswith("seqeval-strict ")]
     assert "1.2.2" in strict
     assert strict.endswith("(options: scheme)")
