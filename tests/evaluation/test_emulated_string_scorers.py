@@ -11,14 +11,25 @@ from helpers.emulated_strings import (
     gollie,
     iepile,
     instruct_uie,
+    instruct_uie_relations,
     random_string_corpora,
     ratios,
     universal_ner,
 )
 from helpers.emulation import check_chain
 from helpers.quick import choose_quick
+from helpers.relations import random_corpora as random_relation_corpora
 
-from evalkit import Corpus, Document, Entity, InputError, Unplaced, emulate, score
+from evalkit import (
+    Corpus,
+    Document,
+    Entity,
+    InputError,
+    Relation,
+    Unplaced,
+    emulate,
+    score,
+)
 
 SCORERS = {
     "universal-ner": {},
@@ -333,6 +344,53 @@ def test_files_of_the_projects_are_read(tmp_path):
     printed = json.loads(result.stdout)
     assert printed["rows"] == [{"name": "total", "P": 0.0, "R": 0.0, "F1": 0.0}]
     assert "|scorer:iepile@11911a7[mode=set]|" in printed["signature"]
+
+
+def make_relations(*relations):
+    """A document with relations between Mary (two mentions), Paris and "a;b"."""
+    text = "Mary met Mary in Paris. a;b, NA, x"
+    spans = {"m1": (0, 4), "m2": (9, 13), "p": (17, 22), "s": (24, 27), "n": (29, 34)}
+    entities = [Entity("X", *span, id=id) for id, span in spans.items()]
+    return Corpus([Document("d", text, entities, relations=[Relation(*r) for r in relations])])
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "counts"),
+    [
+        ([("In", "m1", "p")], [("in", "m2", "p")], (1, 1, 1)),  # another mention, another case
+        ([("location", "m1", "p")], [("located", "m1", "p")], (1, 1, 1)),
+        ([("In", "m1", "p")], [("In", "p", "m1")], (0, 1, 1)),
+        ([("In", "m1", "p"), ("In", "m2", "p")], [("In", "m1", "p")], (1, 1, 1)),
+        ([("In", "m1", "s")], [("In", "m1", "s")], (1, 1, 1)),  # "in: mary, a"; "b" has no colon
+        ([], [], (0, 0, 0)),  # unlike entities
+        # NA is a type as any other: an answer without it misses it
+        ([("NA", "m1", "p")], [], (0, 0, 1)),
+        ([("NA", "m1", "p")], [("NA", "m1", "p")], (1, 1, 1)),
+        ([("NA", "m1", "p")], [("In", "m1", "p")], (0, 1, 1)),
+    ],
+)
+def test_instruct_uie_compares_relations_as_strings(gold, predicted, counts):
+    sides = make_relations(*gold), make_relations(*predicted)
+    emulated = emulate("instruct-uie", *sides, task="RE")
+    assert counts_of(emulated) == counts
+    assert [row["name"] for row in emulated.rows] == ["RE"]
+    check_chain(emulated)
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+def test_random_relations_count_as_in_plain_loops(seed):
+    gold, predicted = random_relation_corpora(seed, 4, events=bool(seed % 2))
+    emulated = emulate("instruct-uie", gold, predicted, task="RE")
+
+    counts = instruct_uie_relations(gold, predicted)
+    assert counts_of(emulated) == counts
+    row = emulated.rows[0]
+    assert (row["precision"], row["recall"], row["f1"]) == ratios(*counts)
+    metric = "relations/boundaries"
+    row = score(gold, predicted, metric, boot=0)[metric].micro
+    numbers = emulated.differences[0].evalkit
+    assert (row.tp, row.predicted, row.gold) == (numbers.correct, numbers.predicted, numbers.gold)
+    check_chain(emulated)
 
 
 def test_practices_come_before_the_rules():

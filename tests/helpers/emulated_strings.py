@@ -187,6 +187,30 @@ def instruct_uie(gold, predicted):
     return tp, number_predicted, number_gold
 
 
+def instruct_uie_relations(gold, predicted):
+    """(tp, predicted, gold) of the relations of InstructUIE."""
+    tp = number_predicted = number_gold = 0
+    for mine, theirs in zip(gold, predicted):
+        left, right = (_relations_of(each) for each in (mine, theirs))
+        tp += len(left & right)
+        number_predicted += len(right)
+        number_gold += len(left)
+    return tp, number_predicted, number_gold
+
+
+def _relations_of(document):
+    """The set of the parts of an answer with relations."""
+    words = {}
+    for entity in document.entities or ():
+        words[entity.id] = document.text[entity.start : entity.end]
+    for event in document.events or ():
+        words[event.id] = document.text[event.trigger.start : event.trigger.end]
+    answer = "; ".join(
+        f"{each.label}: {words[each.head]}, {words[each.tail]}" for each in document.relations
+    )
+    return {part for part in map(_format, _format(answer).split(";")) if ":" in part}
+
+
 def _parts_of(rows):
     """The set of the parts of an answer. A part that is not a string is one of its own."""
     parts = set()
