@@ -43,6 +43,7 @@ LAZY_IMPORTS = {
     ("corpus.py", "results.corpus_stats"),
     ("results/corpus_stats.py", "corpus"),
     ("results/corpus_stats.py", "evaluation.corpus_scores"),
+    ("results/agreement.py", "report.agreement_page"),
     ("results/error_analysis.py", "report.errors_page"),
     ("results/scores.py", "report.errors_page"),
     ("results/scores.py", "report.scores_page"),

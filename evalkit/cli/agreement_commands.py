@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from evalkit.cli.inputs import report_losses
 from evalkit.cli.option_values import (
     check_outputs,
     output_format,
+    parse_max_documents,
     parse_systems,
     parse_zones,
     read_label_options,
@@ -31,12 +33,15 @@ from evalkit.cli.options import (
     Percent,
     Zones,
 )
+from evalkit.cli.report_output import describe_command
 from evalkit.cli.string_options import Heads, Nil, Normalization
 from evalkit.corpus import CorpusSource, resolve_location
 from evalkit.errors import InputError
 from evalkit.evaluation.agreement_inputs import load_annotators
 from evalkit.evaluation.annotator_scores import measure_agreement
 from evalkit.formats.loading import refuse_empty_texts
+from evalkit.report.agreement_page import build_agreement_page
+from evalkit.results.tables import NumberFormat
 
 AgreementLayer = Annotated[
     str | None,
@@ -87,6 +92,25 @@ SaveAgreement = Annotated[
     ),
 ]
 
+AgreementWithoutText = Annotated[
+    bool,
+    typer.Option(
+        "--no-text",
+        metavar="",
+        help="Leave the text of the corpus out of the HTML page.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+DisputedDocuments = Annotated[
+    str,
+    typer.Option(
+        "--max-documents",
+        metavar="N|all",
+        help="Documents whose disagreements are shown on the HTML page.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 def agreement_command(
     annotations: Annotated[
@@ -116,6 +140,8 @@ def agreement_command(
     digits: Digits = None,
     percent: Percent = False,
     save: SaveAgreement = None,
+    no_text: AgreementWithoutText = False,
+    max_documents: DisputedDocuments = "20",
 ) -> None:
     """Measure the agreement of annotators: F1 of pairs, κ, α and γ."""
     sources: list[tuple[str | None, CorpusSource]] = []
@@ -129,6 +155,7 @@ def agreement_command(
     paths = [str(source) for _, source in sources]
     check_outputs({"-o": output, "--save": save}, *paths)
     report_format = output_format(form, output)
+    documents_shown = parse_max_documents(max_documents)
     annotators = load_annotators(sources)
     for position, annotator in enumerate(annotators):
         path = paths[position] if len(paths) > 1 else f"{paths[0]}, {annotator.name}"
@@ -151,7 +178,16 @@ def agreement_command(
     )
     if save is not None:
         agreement.save(save)
-    text = agreement.render(
-        report_format, width=terminal_width(output), digits=digits, percent=percent
-    )
+    if report_format == "html":
+        text = build_agreement_page(
+            agreement,
+            text=not no_text,
+            max_documents=documents_shown,
+            numbers=NumberFormat(digits, percent),
+            command=describe_command(sys.argv[1:]),
+        )
+    else:
+        text = agreement.render(
+            report_format, width=terminal_width(output), digits=digits, percent=percent
+        )
     write_output(text, output)

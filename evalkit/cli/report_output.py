@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.redaction import REDACTED, is_secret, redact, redact_values, secret_option_values
+from evalkit.results.agreement import Agreement
 from evalkit.results.scores import Scores
 
 if TYPE_CHECKING:
@@ -152,6 +153,25 @@ def describe_command(arguments: Sequence[str]) -> str:
             shown = redact_values(argument, secret_option_values(argument.split()))
         words.append(str(redact(shown)))
     return shlex.join(words)
+
+
+def load_saved_agreement(paths: Sequence[Path], unused: Mapping[str, object]) -> Agreement:
+    """The agreement in a file. unused: options that only scores have, with their values.
+
+    Raises InputError for several files, and for such an option.
+    """
+    if len(paths) > 1:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: an agreement of annotators cannot be merged with other"
+            " results; give it alone"
+        )
+    for option, value in unused.items():
+        if value:
+            raise InputError(
+                f"{option}: {paths[0]} holds an agreement of annotators, and the option is for"
+                " scores; leave it out"
+            )
+    return Agreement.load(paths[0])
 
 
 def print_report(

@@ -17,6 +17,8 @@ from evalkit.cli.option_values import (
     parse_max_documents,
     parse_zones,
     read_label_options,
+    terminal_width,
+    write_output,
 )
 from evalkit.cli.options import (
     Boot,
@@ -47,6 +49,7 @@ from evalkit.cli.options import (
 from evalkit.cli.report_output import (
     ReportOutput,
     check_report,
+    load_saved_agreement,
     print_report,
     validate_card_options,
 )
@@ -55,6 +58,7 @@ from evalkit.cli.string_options import Heads, MatchTexts, Nil, Normalization
 from evalkit.corpus import are_sharded
 from evalkit.errors import InputError, escape_surrogates
 from evalkit.evaluation.corpus_scores import score
+from evalkit.results.agreement import is_saved_agreement
 from evalkit.results.scores import Scores
 
 
@@ -196,7 +200,10 @@ def report_command(
     gate_file: GateFile = None,
     junit: JUnitFile = None,
 ) -> None:
-    """Print saved results in any format, or merge shards."""
+    """Print saved results in any format, or merge shards.
+
+    A saved agreement is printed likewise.
+    """
     outputs = {"-o": output, "--save": save, "--junit": junit}
     check_outputs(
         {**outputs, "--model-card": model_card, "--eval-results": eval_results},
@@ -205,7 +212,25 @@ def report_command(
     )
     gates = read_score_gates(gate, gate_file, junit)
     validate_card_options(model_card, eval_results, hub_dataset)
-    output_format(form, output)
+    report_format = output_format(form, output)
+    if any(map(is_saved_agreement, results)):
+        unused = {
+            "--name": name,
+            "--model-card": model_card,
+            "--eval-results": eval_results,
+            "--hub-dataset": hub_dataset,
+            "--gate": gate,
+            "--gate-file": gate_file,
+            "--junit": junit,
+        }
+        agreement = load_saved_agreement(results, unused)
+        if save is not None:
+            agreement.save(save)
+        text = agreement.render(
+            report_format, width=terminal_width(output), digits=digits, percent=percent
+        )
+        write_output(text, output)
+        return
     loaded = [Scores.load(path) for path in results]
     scores = loaded[0] if len(loaded) == 1 else Scores.merge(loaded)
     if name is not None:

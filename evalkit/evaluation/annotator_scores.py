@@ -349,6 +349,7 @@ class _Measurement:
                     prepared.duplicates[name],
                     prepared.unplaced[name],
                     prepared.failures[name],
+                    [id for id in prepared.ids if id not in prepared.documents[name]],
                 )
             )
         metrics = [str(metric) for metric in options.metrics or ()] if given_metrics else None

@@ -4,10 +4,9 @@ intervals as bars, what the differences come from, and items that only one syste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from evalkit.report.interval_bars import difference_bar, score_bar
+from evalkit.report.interval_bars import BarTable, difference_bar, score_bar
 from evalkit.report.item_lines import ItemTable, build_item_tables
 from evalkit.results.comparison import Comparison
 from evalkit.results.comparison_report import ComparisonReport
@@ -18,7 +17,7 @@ from evalkit.results.html_page import build_page, load_text, mark_safe, render_t
 from evalkit.results.item_comparison import EXAMPLES
 from evalkit.results.item_report import build_items_table
 from evalkit.results.report_builder import format_interval, name_interval
-from evalkit.results.tables import NumberFormat, Table, group_lines
+from evalkit.results.tables import NumberFormat, group_lines
 
 
 def build_comparison_page(
@@ -64,18 +63,6 @@ def build_comparison_page(
         style=load_text("evalkit.report", "errors.css")
         + load_text("evalkit.report", "comparison.css"),
     )
-
-
-class BarTable:
-    """A table with bars, as HTML, in one of its columns."""
-
-    def __init__(self, table: Table, bar_column: str, bars: Sequence[str]) -> None:
-        """bars: one for each row."""
-        self.table, self.bar_column = table, bar_column
-        self.rows = [
-            (list(zip(table.columns, cells, strict=True)), mark_safe(bar))
-            for cells, bar in zip(table.rows, bars, strict=True)
-        ]
 
 
 def _contribution_table(split: SplitDifference, numbers: NumberFormat) -> BarTable:

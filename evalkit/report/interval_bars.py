@@ -1,10 +1,28 @@
-"""Bars with the whiskers of an interval, as inline SVG."""
+"""Bars with the whiskers of an interval, as inline SVG, and tables with such bars."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.results.html_page import mark_safe
+from evalkit.results.tables import Table
 
 WIDTH, HEIGHT = 120, 14
 MIDDLE = HEIGHT / 2
 CAP = 3  # half the height of the ends of a whisker
+
+
+class BarTable:
+    """A table with bars, as HTML, in one of its columns."""
+
+    def __init__(self, table: Table, bar_column: str = "", bars: Sequence[str] = ()) -> None:
+        """bars: one for each row; none for a table without bars."""
+        bars = bars or [""] * len(table.rows)
+        self.table, self.bar_column = table, bar_column
+        self.rows = [
+            (list(zip(table.columns, cells, strict=True)), mark_safe(bar))
+            for cells, bar in zip(table.rows, bars, strict=True)
+        ]
 
 
 def score_bar(value: float | None, low: float | None, high: float | None) -> str:

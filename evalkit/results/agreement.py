@@ -13,6 +13,7 @@ from evalkit.errors import (
     UnknownNameError,
     escape_controls,
     escape_controls_in_json,
+    spell_option,
 )
 from evalkit.files import replace_file
 from evalkit.results.agreement_report import build_agreement_report, list_rows
@@ -71,9 +72,16 @@ class Agreement:
                 return each
         raise UnknownNameError("metric", metric, self.metrics, within="this agreement")
 
-    def errors(self, a: str, b: str, layer: str = "entities") -> ErrorAnalysis:
+    def list_pairs(self, layer: str = "entities") -> list[tuple[str, str]]:
+        """The pairs of annotators whose disagreements in a layer can be looked up: those who have a
+        document in common; none if the agreement was read from a file.
+        """
+        document_layer = get_layer(layer).document_layer
+        return [(a, b) for a, b, compared in self._scores if compared == document_layer]
+
+    def errors(self, a: str, b: str, layer: str = "entities", **options: Any) -> ErrorAnalysis:
         """The disagreements of two annotators in a layer, as `Scores.errors` has them: b's items
-        are compared with a's, as if a were gold.
+        are compared with a's, as if a were gold. options: of `Scores.errors`.
 
         Raises UnknownNameError for an annotator, and InputError if the documents are not available.
         """
@@ -87,7 +95,7 @@ class Agreement:
                 " from a file, annotators in the order in which they were given, and a layer that"
                 " was compared"
             )
-        return scores.errors(layer)
+        return scores.errors(layer, **options)
 
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each number, all with the same keys; `measure` says what the value is."""
@@ -140,7 +148,7 @@ class Agreement:
         digits: int | None = None,
         percent: bool = False,
     ) -> str:
-        """The agreement as table, markdown, latex, csv, html or json.
+        """The agreement as table, markdown, latex, csv, html (see `to_html`) or json.
 
         width: columns of the terminal, for the table. digits: decimals of ratios (default 3, in
         percent 1). percent: percent instead of fractions. csv and json always hold the unrounded
@@ -149,9 +157,40 @@ class Agreement:
         numbers = NumberFormat(digits, percent)
         if format == "json":
             return self.to_json()
+        if format == "html":
+            return self.to_html(digits=digits, percent=percent)
         if format not in RENDERERS:
             raise UnknownNameError("format", format, ("json", *RENDERERS))
         return RENDERERS[format](self._report(numbers), width)
+
+    def to_html(
+        self,
+        *,
+        no_text: bool = False,
+        max_documents: int | None = 20,
+        digits: int | None = None,
+        percent: bool = False,
+    ) -> str:
+        """A page for readers, with the disagreements in the text. no_text: without surface forms
+        and context. max_documents: of how many documents the disagreements are shown; None for all.
+        digits, percent: see `render`.
+
+        Raises InputError for another number of documents.
+        """
+        if max_documents is not None and (type(max_documents) is not int or max_documents < 0):
+            raise InputError(
+                f"invalid {spell_option('max_documents', max_documents)}: expected a whole number"
+                " from 0 on, or None for all"
+            )
+        # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.report.agreement_page import build_agreement_page
+
+        return build_agreement_page(
+            self,
+            text=not no_text,
+            max_documents=max_documents,
+            numbers=NumberFormat(digits, percent),
+        )
 
     def to_markdown(self, *, digits: int | None = None, percent: bool = False) -> str:
         """The agreement as markdown tables; see `render`."""
@@ -184,3 +223,19 @@ class Agreement:
 
     def __str__(self) -> str:
         return self.render()
+
+
+class _SavedKeys(msgspec.Struct):
+    """The keys by which the file of an agreement is recognized."""
+
+    annotators: msgspec.Raw
+    consistency: bool
+
+
+def is_saved_agreement(path: str | Path) -> bool:
+    """Whether a file holds an agreement that `Agreement.save` wrote."""
+    try:
+        msgspec.json.decode(Path(path).read_bytes(), type=_SavedKeys)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return True

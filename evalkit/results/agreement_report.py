@@ -151,48 +151,48 @@ def _iter_rows(result: AgreementResult) -> Iterator[dict[str, Any]]:
 def build_agreement_report(result: AgreementResult, numbers: NumberFormat) -> Report:
     """The report: who was compared, the tables, notes and signatures."""
     return Report(
-        header=tuple(_header(result)),
+        header=(build_title(result),),
         tables=tuple(_tables(result, numbers)),
         footer=(*result.notes, *signatures(result.signature)),
         rows=tuple(list_rows(result)),
     )
 
 
-def _header(result: AgreementResult) -> Iterator[str]:
+def build_title(result: AgreementResult) -> str:
+    """Who was compared, on how many documents."""
     names = [each.name for each in result.annotators]
-    noun = "Consistency" if result.consistency else "Agreement"
     documents = pluralize(result.documents, "document")
-    yield f"{noun} of {', '.join(names[:-1])} and {names[-1]} on {documents}"
+    return f"{_noun(result)} of {', '.join(names[:-1])} and {names[-1]} on {documents}"
 
 
 def _tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[Table]:
     has_pairs = len(result.annotators) > 2
     overall = [each for each in result.f1 if each.label is None]
     if overall:
-        yield _f1_table(result, overall, numbers)
+        yield build_f1_table(result, overall, numbers)
         if has_pairs:
-            yield from _pair_tables(result, numbers)
-        for metric in _metrics_with_labels(overall):
+            yield from build_pair_tables(result, numbers)
+        for metric in list_label_metrics(overall):
             labels = [row for row in result.f1 if row.metric == metric and row.label is not None]
             if len(labels) > 1:
-                yield _label_table(result, metric, labels, numbers)
+                yield build_label_table(result, metric, labels, numbers)
     if result.kappa:
-        yield _kappa_table(result, result.kappa, numbers)
+        yield build_kappa_table(result, result.kappa, numbers)
     if result.fleiss is not None:
-        yield _fleiss_table(result.fleiss, numbers)
+        yield build_fleiss_table(result, result.fleiss, numbers)
     for unit in ("characters", "tokens"):
         alphas = [alpha for alpha in result.alpha if alpha.unit == unit]
         if alphas:
-            yield _alpha_table(alphas, unit, numbers)
+            yield build_alpha_table(result, alphas, unit, numbers)
     if result.alpha_u:
-        yield _unitizing_table(result, numbers)
+        yield build_unitizing_table(result, numbers)
     if result.gamma:
-        yield _gamma_table(result, numbers)
+        yield build_gamma_table(result, numbers)
     if overall and len({row.document for row in result.by_document}) > 1:
-        yield _document_table(result, overall[0].metric, numbers)
+        yield build_document_table(result, overall[0].metric, numbers)
 
 
-def _metrics_with_labels(rows: Sequence[AgreementF1]) -> list[str]:
+def list_label_metrics(rows: Sequence[AgreementF1]) -> list[str]:
     """The metric of each layer whose labels are shown: strict, or else the first that has any."""
     shown: dict[str, str] = {}
     for row in rows:
@@ -204,12 +204,18 @@ def _metrics_with_labels(rows: Sequence[AgreementF1]) -> list[str]:
     return list(shown.values())
 
 
-def _level(result: AgreementResult) -> str:
+def name_level(result: AgreementResult) -> str:
+    """The header of the intervals; empty without intervals."""
     return "" if result.level is None else f"{100 * result.level:g} % CI"
 
 
 def _noun(result: AgreementResult) -> str:
     return "Consistency" if result.consistency else "Agreement"
+
+
+def name_annotators(result: AgreementResult) -> str:
+    """What the annotators are."""
+    return "models" if result.consistency else "annotators"
 
 
 def _range(row: AgreementF1, numbers: NumberFormat) -> str:
@@ -220,12 +226,14 @@ def _interval(row: AgreementF1 | PairF1, numbers: NumberFormat) -> str:
     return format_interval(Interval(row.low, row.high, row.reason), numbers)
 
 
-def _f1_table(result: AgreementResult, rows: Sequence[AgreementF1], numbers: NumberFormat) -> Table:
+def build_f1_table(
+    result: AgreementResult, rows: Sequence[AgreementF1], numbers: NumberFormat
+) -> Table:
     """The mean over pairs of each metric; of two annotators the F1 itself."""
     has_pairs = len(result.annotators) > 2
     columns = ["metric", "mean F1" if has_pairs else "F1"]
     if result.level is not None:
-        columns.append(_level(result))
+        columns.append(name_level(result))
     if has_pairs:
         columns += ["min–max", "pairs"]
     columns.append("documents")
@@ -235,7 +243,7 @@ def _f1_table(result: AgreementResult, rows: Sequence[AgreementF1], numbers: Num
             "metric": row.metric,
             "mean F1": numbers.format(row.f1),
             "F1": numbers.format(row.f1),
-            _level(result): _interval(row, numbers),
+            name_level(result): _interval(row, numbers),
             "min–max": _range(row, numbers),
             "pairs": str(row.pairs),
             "documents": str(row.documents),
@@ -243,7 +251,7 @@ def _f1_table(result: AgreementResult, rows: Sequence[AgreementF1], numbers: Num
         lines.append(tuple(cells[column] for column in columns))
     notes = []
     if has_pairs:
-        notes.append("mean over all pairs of annotators, min–max: of the pairs")
+        notes.append(f"mean over all pairs of {name_annotators(result)}, min–max: of the pairs")
     notes += _interval_reasons(rows, result)
     return Table(f"{_noun(result)} F1", tuple(columns), tuple(lines), tuple(notes))
 
@@ -254,7 +262,7 @@ def _interval_reasons(rows: Sequence[AgreementF1], result: AgreementResult) -> l
     return list(dict.fromkeys(row.reason for row in rows if row.reason and row.low is not None))
 
 
-def _pair_tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[Table]:
+def build_pair_tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[Table]:
     """The F1 of each pair: a table for each layer, with a column for each scheme."""
     layers = dict.fromkeys(Metric.parse(each.metric).layer for each in result.pairs)
     for layer in layers:
@@ -273,16 +281,17 @@ def _pair_tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[Tab
         yield Table(f"Pairs, {layer} (F1)", columns, tuple(rows), keeps_names=True)
 
 
-def _label_table(
+def build_label_table(
     result: AgreementResult,
     metric: str,
     rows: Sequence[AgreementF1],
     numbers: NumberFormat,
 ) -> Table:
+    """The F1 of each label in a metric: the mean over pairs."""
     has_pairs = len(result.annotators) > 2
     columns = ["label", "mean F1" if has_pairs else "F1"]
     if result.level is not None:
-        columns.append(_level(result))
+        columns.append(name_level(result))
     if has_pairs:
         columns += ["min–max", "pairs"]
     lines = []
@@ -296,7 +305,7 @@ def _label_table(
     return Table(f"Labels, {metric}", tuple(columns), tuple(lines))
 
 
-def _kappa_table(
+def build_kappa_table(
     result: AgreementResult, rows: Sequence[LabelKappa], numbers: NumberFormat
 ) -> Table:
     """Where (F1 of the spans), and what (κ of the labels of equal spans)."""
@@ -312,17 +321,23 @@ def _kappa_table(
     return Table(title, tuple(columns), tuple(lines), tuple(notes), keeps_names=True)
 
 
-def _fleiss_table(fleiss: FleissKappa, numbers: NumberFormat) -> Table:
+def build_fleiss_table(
+    result: AgreementResult, fleiss: FleissKappa, numbers: NumberFormat
+) -> Table:
+    """Fleiss' κ."""
+    who = name_annotators(result)
     cells = [numbers.format(each) for each in (fleiss.observed, fleiss.expected, fleiss.kappa)]
     return Table(
-        f"Labels by all {fleiss.annotators} annotators, {fleiss.layer}",
+        f"Labels by all {fleiss.annotators} {who}, {fleiss.layer}",
         ("same spans", "documents", "observed", "expected", "Fleiss κ"),
         ((str(fleiss.n), str(fleiss.documents), *cells),),
-        ("of spans that all annotators have",),
+        (f"of spans that all {who} have",),
     )
 
 
-def _alpha_table(rows: Sequence[NominalAlpha], unit: str, numbers: NumberFormat) -> Table:
+def build_alpha_table(
+    result: AgreementResult, rows: Sequence[NominalAlpha], unit: str, numbers: NumberFormat
+) -> Table:
     """α over characters or tokens."""
     first = rows[0]
     columns = [unit, "observed", "expected", "α"]
@@ -336,8 +351,8 @@ def _alpha_table(rows: Sequence[NominalAlpha], unit: str, numbers: NumberFormat)
         lines.append(tuple([row.label or "", *line] if is_by_label else line))
     share = "–" if first.unlabeled is None else f"{100 * first.unlabeled:.1f} %"
     notes = [
-        f"{share} of the {unit} have no label by any annotator: all agree there; observed and"
-        " expected: disagreement"
+        f"{share} of the {unit} have no label by any {name_annotators(result)[:-1]}: all agree"
+        " there; observed and expected: disagreement"
     ]
     if is_by_label:
         notes.append("items overlap, so that α is of each label against the rest")
@@ -345,7 +360,8 @@ def _alpha_table(rows: Sequence[NominalAlpha], unit: str, numbers: NumberFormat)
     return Table(title, tuple(columns), tuple(lines), tuple(notes))
 
 
-def _unitizing_table(result: AgreementResult, numbers: NumberFormat) -> Table:
+def build_unitizing_table(result: AgreementResult, numbers: NumberFormat) -> Table:
+    """αU of each label."""
     lines = []
     notes: dict[str, None] = {}
     for row in result.alpha_u:
@@ -360,7 +376,8 @@ def _unitizing_table(result: AgreementResult, numbers: NumberFormat) -> Table:
     )
 
 
-def _gamma_table(result: AgreementResult, numbers: NumberFormat) -> Table:
+def build_gamma_table(result: AgreementResult, numbers: NumberFormat) -> Table:
+    """γ of each pair."""
     lines = []
     for row in result.gamma:
         shown = (row.observed, row.expected, row.gamma, row.reach)
@@ -375,7 +392,7 @@ def _gamma_table(result: AgreementResult, numbers: NumberFormat) -> Table:
     return Table(f"γ, {result.layer}", columns, tuple(lines), notes, keeps_names=True)
 
 
-def _document_table(result: AgreementResult, metric: str, numbers: NumberFormat) -> Table:
+def build_document_table(result: AgreementResult, metric: str, numbers: NumberFormat) -> Table:
     """The documents with the lowest agreement."""
     rows = [row for row in result.by_document if row.metric == metric and row.f1 is not None]
     rows.sort(key=lambda row: (row.f1 or 0, row.document))

@@ -15,9 +15,9 @@ SCHEMA_VERSION = 1
 
 
 class AnnotatorInfo(msgspec.Struct, frozen=True):
-    """An annotator. documents: those with annotations, the only ones that can be compared.
-    duplicates, unplaced: annotations that were left out; failures: documents on which a model
-    failed.
+    """An annotator. documents: the number of those with annotations, the only ones that can be
+    compared; lacking: the ids of the others. duplicates, unplaced: annotations that were left out;
+    failures: documents on which a model failed.
     """
 
     name: str
@@ -25,6 +25,7 @@ class AnnotatorInfo(msgspec.Struct, frozen=True):
     duplicates: int = 0
     unplaced: int = 0
     failures: int = 0
+    lacking: list[str] = []
 
 
 class AgreementF1(msgspec.Struct, frozen=True):
