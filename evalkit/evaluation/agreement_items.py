@@ -83,6 +83,7 @@ class AnnotatedItems:
         self._items: dict[str, dict[str, list[LayerItem]]] = {}
         self._stretches: dict[str, list[Range]] = {}
         self._texts: dict[str, str] = {}
+        self._labels_of_spans: dict[tuple[str, str], dict[Fragments, list[str]]] = {}
         for name, by_id in prepared.documents.items():
             documents = [
                 each for each in by_id.values() if getattr(each, document_layer) is not None
@@ -130,22 +131,33 @@ class AnnotatedItems:
 
     def _labels_of_same_spans(self, id: str, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
         """The labels of each span that all these annotators have in a document."""
-        labels_of: list[dict[Fragments, Counter[str]]] = []
-        for name in names:
-            of_span: dict[Fragments, Counter[str]] = defaultdict(Counter)
-            for item in self._items[name][id]:
-                of_span[item.fragments][item.label] += 1
-            labels_of.append(of_span)
+        labels_of = [self._labels_by_span(name, id) for name in names]
         for span in labels_of[0]:
-            if not all(span in of_span for of_span in labels_of):
+            found = [of_span.get(span, []) for of_span in labels_of]
+            if not all(found):
                 continue
-            counts = [of_span[span] for of_span in labels_of]
+            if all(len(labels) == 1 for labels in found):
+                yield tuple(labels[0] for labels in found)
+                continue
+            counts = [Counter(labels) for labels in found]
             shared = counts[0]
             for other in counts[1:]:
                 shared = shared & other
             for label in sorted(shared.elements()):
                 yield (label,) * len(names)
             yield from zip(*(sorted((each - shared).elements()) for each in counts))
+
+    def _labels_by_span(self, name: str, id: str) -> dict[Fragments, list[str]]:
+        """The labels that an annotator gives each span of a document; kept, since every pair of
+        annotators needs them.
+        """
+        known = self._labels_of_spans.get((name, id))
+        if known is None:
+            known = defaultdict(list)
+            for item in self._items[name][id]:
+                known[item.fragments].append(item.label)
+            self._labels_of_spans[name, id] = known
+        return known
 
     def compute_alphas(self, unit: str) -> UnitAlphas:
         """Krippendorff's α over the characters, or tokens, of common documents.

@@ -75,14 +75,14 @@ class PairMeans:
         rows = [self._row(None, values, *self._spread(zip(self._documents, credits)))]
         if not get_scheme(self._metric.scheme).same_label:
             return rows
+        tables = [each.counts.credits_by_label() for each in self._scores]
         for label in sorted({label for each in self._scores for label in each.labels}):
             f1: list[float | None] = []
             of_label = []
-            for scores, documents in zip(self._scores, self._documents):
+            for scores, documents, table in zip(self._scores, self._documents, tables):
                 if label not in scores.labels:
                     continue
                 f1.append(scores[label].f1)
-                table = scores.counts.credits_by_label()
                 number = scores.labels.index(label)
                 start = int(table.sizes[:number].sum())
                 here = slice(start, start + int(table.sizes[number]))

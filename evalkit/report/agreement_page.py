@@ -8,7 +8,7 @@ printed. Disagreements need the documents; an agreement that was read from a fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalkit.errors import shorten
 from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS
@@ -22,7 +22,9 @@ from evalkit.report.agreement_tables import (
     build_label_tables,
     build_matrices,
     build_overview,
+    build_pair_lists,
     list_layer_metrics,
+    name_rest,
     rank_documents,
 )
 from evalkit.report.agreement_texts import build_texts
@@ -51,6 +53,7 @@ from evalkit.stats.ratio_intervals import Interval
 
 MAX_DOCUMENTS = 20
 MOST_LACKING = 20  # documents that an annotator lacks, that are named
+MOST_ROWS = 200  # of a table
 LONG_TABLE = 15  # rows above which a table is folded
 LONGEST_LINE = 2000  # characters of a note or a signature
 SIZE_MARK = "<!-- size -->"
@@ -102,7 +105,7 @@ def build_agreement_page(
     shows_text = any(pair.is_text for each in texts.documents for pair in each.pairs)
     documents_table = None
     if metrics and (table := build_documents_table(result, metrics, numbers)) is not None:
-        documents_table = MeasureTable(BarTable(table), len(table.rows) > LONG_TABLE, True)
+        documents_table = _fold(table)
     common = build_common_table(result)
     overall = [each for each in result.f1 if each.label is None]
     title = build_title(result)
@@ -122,6 +125,7 @@ def build_agreement_page(
         ],
         overview=build_overview(result, numbers) if overall else None,
         matrices=build_matrices(result, metrics, numbers),
+        pair_lists=[_fold(table) for table in build_pair_lists(result, metrics, numbers)],
         common_documents=None if common is None else BarTable(common),
         label_tables=build_label_tables(result, list_label_metrics(overall), numbers),
         measures=list(_measure_tables(result, numbers)),
@@ -182,8 +186,17 @@ def _measure_tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[
     if result.gamma:
         tables.append(build_gamma_table(result, numbers))
     for table in tables:
-        has_names = table.columns[0] in ("pair", "label")
-        yield MeasureTable(BarTable(table), len(table.rows) > LONG_TABLE, has_names)
+        yield _fold(table)
+
+
+def _fold(table: Table) -> MeasureTable:
+    """A table as it is shown: folded if it is long, and cut if it is very long."""
+    n = len(table.rows)
+    if n > MOST_ROWS:
+        notes = (*table.notes, *name_rest(n, MOST_ROWS, "rows", "first"))
+        table = replace(table, rows=table.rows[:MOST_ROWS], notes=notes)
+    has_names = table.columns[0] not in ("same spans", "characters", "tokens")
+    return MeasureTable(BarTable(table), n > LONG_TABLE, has_names)
 
 
 def _list_some(ids: Sequence[str]) -> str:

@@ -134,6 +134,31 @@ def _build_matrix(
     return PairMatrix(title, note, [shorten(name) for name in names], rows, is_open=True)
 
 
+def build_pair_lists(
+    result: AgreementResult, metrics: Sequence[str], numbers: NumberFormat
+) -> list[Table]:
+    """The F1 of each pair in some metrics, the lowest first, where there are too many annotators
+    for a matrix.
+    """
+    if len(result.annotators) <= MOST_MATRIX_ANNOTATORS:
+        return []
+    level = name_level(result)
+    columns = ("pair", "F1", level, "documents") if level else ("pair", "F1", "documents")
+    tables = []
+    for metric in metrics:
+        pairs = [pair for pair in result.pairs if pair.metric == metric]
+        pairs.sort(key=lambda pair: (pair.f1 is None, pair.f1))
+        rows = []
+        for pair in pairs[:MOST_PAIRS]:
+            row = [f"{pair.a} – {pair.b}", numbers.format(pair.f1)]
+            if level:
+                row.append(format_interval(Interval(pair.low, pair.high, pair.reason), numbers))
+            rows.append((*row, f"{pair.documents:,}"))
+        notes = name_rest(len(pairs), MOST_PAIRS, "pairs", "lowest")
+        tables.append(Table(f"Pairs, {metric}", columns, tuple(rows), notes))
+    return tables
+
+
 def build_common_table(result: AgreementResult) -> Table | None:
     """How many documents each pair has in common; None where all have the same number."""
     counts: dict[tuple[str, str], int] = {}
@@ -143,7 +168,7 @@ def build_common_table(result: AgreementResult) -> Table | None:
         return None
     ranked = sorted(counts.items(), key=lambda each: each[1])
     rows = tuple((f"{a} – {b}", f"{n:,}") for (a, b), n in ranked[:MOST_PAIRS])
-    notes = _name_rest(len(ranked), MOST_PAIRS, "pairs", "fewest")
+    notes = name_rest(len(ranked), MOST_PAIRS, "pairs", "fewest")
     return Table("Documents of each pair", ("pair", "documents"), rows, notes)
 
 
@@ -186,7 +211,7 @@ def build_label_tables(
             continue
         rows.sort(key=lambda row: (row.f1 is None, row.f1, row.label))
         table = build_label_table(result, metric, rows[:MOST_LABELS], numbers)
-        table = replace(table, notes=_name_rest(len(rows), MOST_LABELS, "labels", "lowest"))
+        table = replace(table, notes=name_rest(len(rows), MOST_LABELS, "labels", "lowest"))
         tables.append(_add_bars(result, table, rows[:MOST_LABELS]))
     return tables
 
@@ -197,7 +222,7 @@ def _add_bars(result: AgreementResult, table: Table, rows: Sequence[AgreementF1]
     return BarTable(table, name_level(result) or table.columns[1], bars)
 
 
-def _name_rest(n: int, most: int, noun: str, first: str) -> tuple[str, ...]:
+def name_rest(n: int, most: int, noun: str, first: str) -> tuple[str, ...]:
     """A note where rows are left out."""
     if n <= most:
         return ()
@@ -223,7 +248,7 @@ def build_kind_table(layer: str, errors: PairErrors, numbers: NumberFormat) -> T
     counted.sort(key=lambda each: (each[1][0] - sum(each[1][1:]), each[0]))
     n = len(counted)
     notes = [f"{kind}: {KIND_MEANINGS[kind]}" for kind in kinds if kind in KIND_MEANINGS]
-    notes += _name_rest(n, MOST_PAIRS, "pairs", "most different")
+    notes += name_rest(n, MOST_PAIRS, "pairs", "most different")
     shown = counted[:MOST_PAIRS]
     if n > 1:
         shown.append(("all pairs", [sum(column) for column in zip(*(row for _, row in counted))]))
@@ -271,7 +296,7 @@ def build_error_label_table(layer: str, errors: PairErrors) -> Table | None:
         for lost, label, row in rows[:MOST_LABELS]
     )
     notes = ["a pair of items with two labels counts under both"] if "label" in kinds else []
-    notes += _name_rest(len(rows), MOST_LABELS, "labels", "most disputed")
+    notes += name_rest(len(rows), MOST_LABELS, "labels", "most disputed")
     return Table(f"Disagreements by label, {layer}", columns, lines, tuple(notes))
 
 
@@ -295,7 +320,7 @@ def build_confusion_table(result: AgreementResult) -> Table | None:
         return None
     ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     rows = tuple((f"{a} / {b}", f"{n:,}") for (a, b), n in ranked[:MOST_CONFUSIONS])
-    notes = _name_rest(len(ranked), MOST_CONFUSIONS, "pairs of labels", "most frequent")
+    notes = name_rest(len(ranked), MOST_CONFUSIONS, "pairs of labels", "most frequent")
     title = f"Two labels on the same span, {result.layer}"
     return Table(title, ("labels", "spans"), rows, notes)
 
@@ -340,7 +365,7 @@ def build_documents_table(
         if has_pairs:
             line += ends.get(document, ("–", "–"))
         lines.append(tuple(line))
-    notes = list(_name_rest(len(ranked), MOST_DOCUMENTS, "documents", "lowest"))
+    notes = list(name_rest(len(ranked), MOST_DOCUMENTS, "documents", "lowest"))
     if has_pairs:
         kind = f"of {metrics[0]}, " if len(metrics) > 1 else ""
         notes.insert(0, f"mean over pairs; min–max and pairs: {kind}of the pairs with items in it")

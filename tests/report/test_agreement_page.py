@@ -356,6 +356,20 @@ def test_many_labels_are_cut_with_a_note():
     assert "the lowest 50 of 80 labels; csv and json have all" in text_of(tree)
 
 
+def test_many_annotators_are_a_list_of_pairs_with_a_note():
+    names = [f"n{n:02}" for n in range(21)]
+
+    found = agreement(**random_annotators(2, names, n=25), boot=0, measures="f1,kappa")
+    tree = parse(found.to_html())
+
+    rows = table_of(tree, "Pairs, entities/strict")
+    expected = sorted(pair.f1 for pair in found.result.pairs if pair.metric == "entities/strict")
+    assert [row[1] for row in rows] == [f"{f1:.3f}" for f1 in expected[:200]]
+    assert "the lowest 200 of 210 pairs; csv and json have all" in text_of(tree)
+    assert len(table_of(tree, "Spans and labels")) == 200
+    assert "the first 200 of 210 rows; csv and json have all" in text_of(tree)
+
+
 def test_discontinuous_spans_nested_spans_and_relations_are_shown():
     parts = Entity("A", 0, 10, fragments=((0, 3), (8, 10)), id="e1")
     inner = Entity("B", 14, 18, id="e2")
