@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.errors import shorten
-from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS
 from evalkit.report.agreement_tables import (
     build_annotator_table,
     build_common_table,
@@ -91,7 +90,7 @@ def build_agreement_page(
             (a, b): agreement.errors(a, b, layer, by="", examples=0)
             for a, b in agreement.list_pairs(layer)
         }
-        for layer in _list_layers(result)
+        for layer in analyzable_layers(agreement.metrics)
         if agreement.list_pairs(layer)
     }
     kind_tables: list[Table | None] = []
@@ -117,7 +116,8 @@ def build_agreement_page(
         who=name_annotators(result)[:-1],
         headlines=[_headline(each, result, numbers) for each in overall if each.metric in metrics],
         annotators=BarTable(build_annotator_table(result)),
-        n_documents=result.documents,
+        documents=pluralize(result.documents, "document"),
+        differs=texts.n_with_disagreements > 0,
         lacking=[
             (each.name, shorten(_list_some(each.lacking), LONGEST_LINE))
             for each in result.annotators
@@ -145,17 +145,6 @@ def build_agreement_page(
     page = build_page(shorten(title, 200), body, style=style)
     size = len(page.encode()) / 1_000_000
     return page.replace(SIZE_MARK, f"{size:,.1f} MB")
-
-
-def _list_layers(result: AgreementResult) -> list[str]:
-    """The layers whose disagreements are shown; attached arguments are those of arguments."""
-    layers = analyzable_layers(each.metric for each in result.f1 if each.label is None)
-    shown = []
-    for layer in layers:
-        if layer in ATTACHED_LAYERS and layer.removeprefix("attached-") in layers:
-            continue
-        shown.append(layer)
-    return shown
 
 
 def _headline(row: AgreementF1, result: AgreementResult, numbers: NumberFormat) -> str:

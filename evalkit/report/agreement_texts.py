@@ -16,6 +16,7 @@ from evalkit.analysis.error_items import ErrorItem
 from evalkit.analysis.error_kinds import PREDICTED_ONLY
 from evalkit.data.text import Range, sentences
 from evalkit.errors import shorten
+from evalkit.evaluation.attached_outcomes import ATTACHED_LAYERS
 from evalkit.report.error_examples import TextPolicy, describe_item
 from evalkit.report.marked_text import Mark, class_of_kind, escape_text, mark_text, marks_of
 from evalkit.results.error_analysis import ErrorAnalysis
@@ -31,6 +32,8 @@ SENTENCE_REACH = 120  # a sentence is shown from its beginning if that is not fa
 CONTEXT = 60  # characters on either side of a disagreement in a longer sentence
 # A layer to each pair of annotators to their disagreements
 PairAnalyses = Mapping[str, Mapping[tuple[str, str], ErrorAnalysis]]
+# Kinds of attached arguments and parts of attributions that are equal in themselves
+ATTACHMENT_KINDS = ("event", "attachment", "wrong place")
 UNPAIRED = "missed"  # the kind of marks of items that only one annotator has
 
 
@@ -152,8 +155,14 @@ def _compare_documents(
                 continue
             for document in analysis.iter_documents(wanted):
                 items = document.items.get(layer, ())
+                equal = sum(item.kind == "correct" for item in items)
                 wrong = [item for item in items if item.kind != "correct"]
-                comparison = _Comparison(a, b, layer, document, len(items) - len(wrong), wrong)
+                if layer in ATTACHED_LAYERS and layer.removeprefix("attached-") in analyses:
+                    # The others are among those of the layer without attachment.
+                    wrong = [item for item in wrong if item.kind in ATTACHMENT_KINDS]
+                if not wrong:
+                    continue
+                comparison = _Comparison(a, b, layer, document, equal, wrong)
                 found.setdefault(document.gold.id, []).append(comparison)
     for comparisons in found.values():
         # Stable: layers and pairs stay in their order among equals.

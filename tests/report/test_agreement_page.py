@@ -11,7 +11,8 @@ import html5lib
 import pytest
 from helpers.cli import run_evalkit
 
-from evalkit import Corpus, Document, Entity, InputError, Relation, agreement
+from evalkit import Corpus, Document, Entity, Event, InputError, Relation, Span, agreement
+from evalkit.data.document import Argument
 from evalkit.report.agreement_tables import MOST_LABELS
 from evalkit.results.agreement import Agreement
 
@@ -386,6 +387,38 @@ def test_discontinuous_spans_nested_spans_and_relations_are_shown():
     assert relations[0] == ["only a"]
     assert text_of(relations[1]) == "R: A “Ada met Bo” 0–10 → B “Rome” 14–18"
     assert text_of(relations[2]) == "–"
+
+
+def test_arguments_of_another_event_are_shown_as_attached():
+    def document(first, second):
+        return Document(
+            "d",
+            TEXT,
+            events=[
+                Event("Meet", Span(4, 7), tuple(Argument(*each) for each in first)),
+                Event("Meet", Span(57, 61), tuple(Argument(*each) for each in second)),
+            ],
+        )
+
+    bo, di = ("Who", 8, 10), ("Who", 54, 56)
+    a, b = document([bo, di], []), document([bo], [di])
+
+    tree = parse(agreement(a=Corpus([a]), b=Corpus([b]), boot=0).to_html())
+
+    assert [row[0] for row in sides_of(tree)] == [["attachment"]]
+    assert table_of(tree, "Disagreements by kind, arguments")[0][:2] == ["a – b", "2"]
+    attached = table_of(tree, "Disagreements by kind, attached-arguments")
+    assert attached[0][:3] == ["a – b", "1", "1"]
+
+
+def test_annotators_who_do_not_differ_are_told_so():
+    same = annotator("a", 1, lambda _: A)
+
+    page = agreement(a=same, b=annotator("b", 1, lambda _: A)).to_html()
+
+    assert "The annotators do not differ in anything." in page
+    assert "In all: 1 document." in page
+    assert sides_of(parse(page)) == []
 
 
 def test_without_text_no_word_of_the_corpus_is_on_the_page(two):
