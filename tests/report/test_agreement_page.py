@@ -10,6 +10,7 @@ from itertools import combinations, pairwise
 import html5lib
 import pytest
 from helpers.cli import run_evalkit
+from helpers.quick import choose_quick
 
 from evalkit import Corpus, Document, Entity, Event, InputError, Relation, Span, agreement
 from evalkit.data.document import Argument
@@ -246,6 +247,34 @@ def test_disagreements_by_kind_are_those_of_plain_loops(seed):
             n for (name, kind), n in by_label.items() if name == label and kind != "equal"
         )
     assert [int(row[1]) for row in labels] == sorted((int(row[1]) for row in labels), reverse=True)
+
+
+def overlapping_annotator(draw, name):
+    documents = []
+    for i in range(4):
+        spans = set()
+        for _ in range(8):
+            start = draw.randrange(39)
+            spans.add((draw.choice("AB"), start, draw.randint(start + 1, min(40, start + 8))))
+        documents.append(Document(f"d{i}", "x" * 40, [Entity(*span) for span in sorted(spans)]))
+    return Corpus(documents, name)
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(100), 10))
+def test_swapped_annotators_have_the_same_disagreements(seed):
+    draw = random.Random(seed)
+    a, b = overlapping_annotator(draw, "a"), overlapping_annotator(draw, "b")
+
+    first, second = (
+        parse(agreement(**sides, boot=0, measures="f1").to_html())
+        for sides in ({"a": a, "b": b}, {"b": b, "a": a})
+    )
+
+    (pair, *numbers, only_a, only_b, share) = table_of(first, "Disagreements by kind")[0]
+    mirrored = table_of(second, "Disagreements by kind")[0]
+    assert (pair, mirrored) == ("a – b", ["b – a", *numbers, only_b, only_a, share])
+    for title in ("Disagreements by label", "F1 of each document", "Labels"):
+        assert table_of(first, title) == table_of(second, title)
 
 
 def test_documents_and_what_was_left_out_are_listed(three):
