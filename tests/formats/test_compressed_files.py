@@ -94,7 +94,7 @@ def test_brat_reads_no_compressed_files(tmp_path):
     annotations.write_bytes(gzip.compress(annotations.read_bytes()))
 
     with pytest.raises(InputError) as error:
-        load_corpus(tmp_path / "gold")
+        load_corpus(f"brat:{tmp_path}/gold")
 
     assert str(error.value) == f"{annotations}: compressed with gzip: decompress it"
     Corpus([Document("d2", "Bo ran.", [])]).save(f"brat:{tmp_path}/other")
