@@ -48,6 +48,7 @@ LAZY_IMPORTS = {
     ("results/scores.py", "report.errors_page"),
     ("results/scores.py", "report.scores_page"),
     ("results/comparison.py", "report.comparison_page"),
+    ("results/emulated_scores.py", "report.emulation_page"),
     ("results/stats_report.py", "report.corpus_page"),
 }
 

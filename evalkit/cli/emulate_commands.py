@@ -66,9 +66,12 @@ def emulate_command(
     name, _, query = scorer.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     emulated = emulate(name, gold, predicted, explain=explain, missing=missing, **options)
-    text = emulated.render(
-        report_format, width=terminal_width(output), digits=digits, percent=percent
-    )
+    if report_format == "html":
+        text = emulated.to_html(digits=digits, percent=percent)
+    else:
+        text = emulated.render(
+            report_format, width=terminal_width(output), digits=digits, percent=percent
+        )
     write_output(text, output)
 
 

@@ -127,6 +127,7 @@ def emulate(
         notes=tuple(notes),
         is_explained=explain,
         percent_digits=rules.percent_digits,
+        texts={document.id: document.text for document in inputs.documents},
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.analysis.scorer_rules import ItemStatus, MeasureNumbers, RuleStep, StatusChange
@@ -71,7 +71,8 @@ class EmulatedScores:
     scorer, version: whose numbers these are. rows: a dict for each row of the scorer, with its own
     names, not rounded. differences: why each number differs from evalkit's. signature_fields: of
     the numbers; the field `scorer` names the scorer and its version. percent_digits: the decimals
-    of a scorer that prints percent, whose rows are in percent; None for fractions.
+    of a scorer that prints percent, whose rows are in percent; None for fractions. texts: by the
+    id of the document, for pages.
     """
 
     scorer: str
@@ -83,6 +84,7 @@ class EmulatedScores:
     notes: tuple[str, ...] = ()
     is_explained: bool = False
     percent_digits: int | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def signature(self) -> str:
@@ -112,6 +114,19 @@ class EmulatedScores:
         report = self._report(NumberFormat(digits, percent), explain=is_explained)
         return RENDERERS[format](report, width)
 
+    def to_html(
+        self, *, digits: int | None = None, percent: bool = False, text: bool = True
+    ) -> str:
+        """A page with the steps of each number and the items of each step. `render("html")` has the
+        tables alone.
+
+        text: whether the items are shown in the text of the corpus.
+        """
+        # The folder of pages is above this one; see LAZY_IMPORTS in tests/test_architecture.py.
+        from evalkit.report.emulation_page import build_emulation_page
+
+        return build_emulation_page(self, NumberFormat(digits, percent), text=text)
+
     def to_json(self) -> dict[str, Any]:
         """The rows, the differences and the signature."""
         return {
@@ -125,13 +140,14 @@ class EmulatedScores:
         }
 
     def _report(self, numbers: NumberFormat, *, explain: bool) -> Report:
-        tables = [self._row_table(numbers)]
+        tables = [self.row_table(numbers)]
         if explain:
             tables += [_step_table(each, self.scorer, numbers) for each in self.differences]
         footer = (*self.notes, self.signature)
         return Report((self.title,), tuple(tables), footer, tuple(self.rows))
 
-    def _row_table(self, numbers: NumberFormat) -> Table:
+    def row_table(self, numbers: NumberFormat) -> Table:
+        """The rows of the scorer as a table."""
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         rows = []
         for row in self.rows:
@@ -191,12 +207,12 @@ def _describe_changes(changes: Sequence[StatusChange]) -> Iterator[str]:
         item = change.item
         label = "" if item.label is None else f" {item.label}"
         name = f"{change.side}{label} {shorten(item.text, LONGEST_TEXT)!r}"
-        yield f"{name} ({_describe_status(change.before)} → {_describe_status(change.after)})"
+        yield f"{name} ({describe_status(change.before)} → {describe_status(change.after)})"
     if len(changes) > MOST_ITEMS:
         yield f"and {pluralize(len(changes) - MOST_ITEMS, 'more item')}"
 
 
-def _describe_status(status: ItemStatus | None) -> str:
+def describe_status(status: ItemStatus | None) -> str:
     """How an item counts: "correct", "wrong", "not counted", "1 of 3"."""
     if status is None:
         return "not counted"

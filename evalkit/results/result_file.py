@@ -273,11 +273,39 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
+class _EmulatedSigns(msgspec.Struct):
+    """What the JSON of emulated scores begins with."""
+
+    scorer: str
+    version: str
+    emulated_scores: int
+
+
+def _refuse_emulated(text: str) -> None:
+    """Raises InputError for the numbers of another scorer."""
+    if '"emulated_scores"' not in text[:200]:
+        return
+    try:
+        signs = msgspec.json.decode(text, type=_EmulatedSigns)
+    except msgspec.MsgspecError:
+        return
+    raise InputError(not_comparable(signs.scorer, signs.version))
+
+
+def not_comparable(scorer: str, version: str) -> str:
+    """What is wrong with the numbers of another scorer where evalkit's are expected."""
+    return (
+        f"numbers of {scorer} {version}".rstrip()
+        + ", which are not mixed with those of evalkit: score the predictions with evalkit score"
+    )
+
+
 def from_json(text: str) -> Result:
     """The result in the text of a result file.
 
     Raises InputError for text that is no result, and for values that contradict each other.
     """
+    _refuse_emulated(text)
     try:
         version = msgspec.json.decode(text, type=_Version).schema_version
         if version not in _READ_TYPES:

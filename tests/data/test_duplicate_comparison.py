@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from helpers.quick import choose_quick
 from msgspec.structs import replace
 
 from evalkit import (
@@ -102,7 +103,7 @@ def is_cyclic(events, id, path=()):
     return any(is_cyclic(events, each.ref, (*path, id)) for each in arguments if each.ref in events)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", choose_quick(range(300), 60))
 def test_equal_keys_are_those_of_events_with_equal_arguments_all_the_way_down(seed):
     document = random_document(random.Random(seed))
     events = {event.id: event for event in document.events}
@@ -114,7 +115,7 @@ def test_equal_keys_are_those_of_events_with_equal_arguments_all_the_way_down(se
             assert (keys[one] == keys[other]) == is_equal(events, one, other), (one, other)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", choose_quick(range(300), 60))
 def test_keys_do_not_depend_on_order_and_ids(seed):
     draw = random.Random(seed)
     document = random_document(draw)
@@ -135,7 +136,7 @@ def test_keys_do_not_depend_on_order_and_ids(seed):
             assert (keys[one] == keys[other]) == (changed_keys[m] == changed_keys[n])
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", choose_quick(range(300), 60))
 def test_scores_of_sets_are_the_same_whatever_arguments_name(seed):
     draw = random.Random(seed)
     gold, predicted = drop_duplicates(random_document(draw)), random_document(draw)
@@ -157,7 +158,7 @@ def test_scores_of_sets_are_the_same_whatever_arguments_name(seed):
         assert counts[0].fn == counts[1].fn
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", choose_quick(range(100), 30))
 def test_gold_without_duplicates_scores_1_against_itself(seed):
     document = drop_duplicates(random_document(random.Random(seed)))
     events = tuple(replace(event, realis="ACTUAL") for event in document.events)

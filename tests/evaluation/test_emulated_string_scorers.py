@@ -257,7 +257,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("gold_strings", [False, True])
-@pytest.mark.parametrize("seed", choose_quick(range(1000), 60))
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 20))
 def test_random_strings_count_as_in_plain_loops(seed, gold_strings):
     sides = random_string_corpora(seed, gold_strings=gold_strings)
 
@@ -281,7 +281,7 @@ def test_random_strings_count_as_in_plain_loops(seed, gold_strings):
 
 
 @pytest.mark.parametrize("gold_strings", [False, True])
-@pytest.mark.parametrize("seed", choose_quick(range(200), 20))
+@pytest.mark.parametrize("seed", choose_quick(range(200), 8))
 @pytest.mark.parametrize("name", list(SCORERS))
 def test_the_steps_account_for_the_difference(name, seed, gold_strings):
     gold, predicted = random_string_corpora(seed, gold_strings=gold_strings)
