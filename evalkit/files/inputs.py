@@ -97,7 +97,9 @@ def explain_compressed(path: Path, head: bytes, *, has_suffix: bool = True) -> s
         if pattern.match(head) is None:
             continue
         remedy = "decompress it"
-        if has_suffix and suffix is None:
+        if name == "zip":  # a folder, more often than a file
+            remedy = "unpack it, and read the file or folder in it"
+        elif has_suffix and suffix is None:
             remedy += f", or compress it as {' or '.join(COMPRESSED_SUFFIXES)} instead"
         elif has_suffix:
             remedy += f", or name it {path.name}{suffix}"

@@ -656,7 +656,7 @@ def test_entities_in_a_type_system_are_refused_too(put):
         (b"", r"a\.xmi: empty file: expected a CAS in XMI or JSON"),
         (
             b"PK\x03\x04...",
-            r"a\.xmi: an archive: expected a CAS; unpack it, and read the folder: cas:DIR",
+            r"a\.xmi: compressed with zip: unpack it, and read the file or folder in it",
         ),
         (b"garbage", r"a\.xmi:1: not a CAS: expected JSON or XML, got b'garbage'"),
         (b"<x>", r"a\.xmi:1: not a CAS in XMI: XMLSyntaxError: .*"),

@@ -659,7 +659,7 @@ def unpacked(path):
     [
         (b"", "empty, not a DocBin"),
         (b"\x80\x04\x95pickle", r"not a DocBin: it begins with b'\\x80.*' and cannot be unpacked"),
-        (b"PK\x03\x04", "not a DocBin: it begins with b'PK.*' and cannot be unpacked"),
+        (b"PK\x03\x04", "compressed with zip: unpack it, and read the file or folder in it"),
         (zlib.compress(b"x" * 1000)[:10], "truncated: the compressed data are incomplete"),
         (zlib.compress(b"\x80") + b"more", "4 bytes after the end of the DocBin"),
         (
@@ -690,7 +690,7 @@ def unpacked(path):
 def test_what_is_no_docbin_is_refused_in_one_line(data, message, tmp_path):
     (tmp_path / "a.spacy").write_bytes(data)
 
-    with pytest.raises(LoadError, match=rf"^\S+a\.spacy: {message}[^\n]*$"):
+    with pytest.raises(InputError, match=rf"^\S+a\.spacy: {message}[^\n]*$"):
         load_corpus(tmp_path / "a.spacy")
 
 
