@@ -108,16 +108,12 @@ def load_cas(file: Path, system: Any, conversion: ConversionReport) -> Any:
 def read_limited(file: Path) -> bytes:
     """Returns the bytes of a file without a byte order mark.
 
-    Raises LoadError for a file that is empty or an archive.
+    Raises LoadError for a file that is empty.
     """
     with open_input(file) as opened:
         data: bytes = opened.read().removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise LoadError([f"{file}: empty file: expected a CAS in XMI or JSON"])
-    if data.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        raise LoadError(
-            [f"{file}: an archive: expected a CAS; unpack it, and read the folder: cas:DIR"]
-        )
     return data
 
 

@@ -18,7 +18,7 @@ CONTEXT = 40  # characters on each side of an item
 MOST_ITEMS = 200  # of a step
 
 
-class ItemLine(NamedTuple):
+class ChangeLine(NamedTuple):
     """An item of a step. words: the item in its text, as HTML. place: its offsets."""
 
     document: str
@@ -40,7 +40,7 @@ class StepSection(NamedTuple):
     text: str
     f1: str
     item_count: int
-    items: list[ItemLine]
+    items: list[ChangeLine]
     hidden: int
 
 
@@ -91,14 +91,14 @@ def _iter_sections(
         )
 
 
-def _item_lines(step: RuleStep, texts: Mapping[str, str], *, text: bool) -> list[ItemLine]:
+def _item_lines(step: RuleStep, texts: Mapping[str, str], *, text: bool) -> list[ChangeLine]:
     changes: Sequence[StatusChange] = step.changes[:MOST_ITEMS]
     lines = []
     for change in changes:
         item: Any = change.item
         is_placed = item.start is not None and item.end is not None
         lines.append(
-            ItemLine(
+            ChangeLine(
                 change.document,
                 f"{item.start}–{item.end}" if is_placed else "not in the text",
                 change.side,

@@ -687,7 +687,7 @@ def test_entities_in_a_type_system_are_refused_too(put):
 def test_what_is_no_cas_is_refused_in_one_line(data, message, tmp_path):
     (tmp_path / "a.xmi").write_bytes(data)
 
-    with pytest.raises(LoadError, match=rf"^\S*/{message}[^\n]*$"):
+    with pytest.raises(InputError, match=rf"^\S*/{message}[^\n]*$"):
         load_corpus(tmp_path / "a.xmi")
 
 
