@@ -27,7 +27,7 @@ from evalkit.evaluation.disagreement_clusters import (
 )
 from evalkit.formats.conversion import ExampleCounts
 from evalkit.results.adjudication_lines import ALL, AUTOMATIC, NONE, AdjudicationLine
-from evalkit.results.adjudication_report import PERSON, UNDECIDED, DecidedLine
+from evalkit.results.adjudication_report import ADJUDICATOR, UNDECIDED, DecidedLine
 
 MAX_NAMED = 20  # undecided or stale lines that a message names
 ERROR = "error"
@@ -195,7 +195,7 @@ class DecisionApplier:
         """The items of a decision; None if there is none, or it is invalid."""
         decision = line.decision
         cluster = self._clusters.get(line.id)
-        by = PERSON
+        by = ADJUDICATOR
         if line.note.startswith(AUTOMATIC):
             by = line.note.partition(";")[0]
         if decision is None and cluster is not None and self._undecided != ERROR:

@@ -22,7 +22,7 @@ from evalkit.data.document import LAYERS, Document
 from evalkit.evaluation.adjudication import Adjudication, adjudicate_corpora
 from evalkit.evaluation.disagreement_clusters import Cluster, encode_items, encode_options
 from evalkit.results.adjudication_lines import ALL, NONE, OVERRIDE, AdjudicationLine
-from evalkit.results.adjudication_report import PERSON, AdjudicationReport, DecidedLine
+from evalkit.results.adjudication_report import ADJUDICATOR, AdjudicationReport, DecidedLine
 
 PLACE_FIELDS = ("start", "end", "fragments", "layer")
 
@@ -131,7 +131,7 @@ class _LayerComparison:
             line = cluster.to_line(self._text)
             encoded = encode_items(items, self._text)
             decision = _name_decision(cluster, items) or encoded
-            decided.append(DecidedLine(line, decision, PERSON, tuple(encoded)))
+            decided.append(DecidedLine(line, decision, ADJUDICATOR, tuple(encoded)))
         if others or self._removed:
             decided.append(self._describe_override(others))
         return decided
@@ -152,7 +152,7 @@ class _LayerComparison:
             kind=OVERRIDE,
             options=encode_options(options, self._text),
         )
-        return DecidedLine(line, encoded or NONE, PERSON, tuple(encoded))
+        return DecidedLine(line, encoded or NONE, ADJUDICATOR, tuple(encoded))
 
 
 def _subtract(

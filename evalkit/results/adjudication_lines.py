@@ -113,5 +113,5 @@ def _explain(error: Exception) -> str:
 
 
 def has_decisions(lines: Iterable[AdjudicationLine]) -> bool:
-    """Whether a person wrote something into the lines."""
+    """Whether something was written into the lines by hand."""
     return any(line.decision is not None or line.note for line in lines)

@@ -12,14 +12,15 @@ from evalkit.results.adjudication_lines import ALL, NONE, AdjudicationLine
 from evalkit.results.tables import RENDERERS, Report, Table
 from evalkit.results.wording import join_some, pluralize
 
-PERSON = "person"
+ADJUDICATOR = "the adjudicator"  # who may be a language model
 UNDECIDED = "undecided: "  # how the source of a decision by --undecided begins
 LIST = "other items"  # a decision that is a list
 LONGEST_CELL = 80
 
 
 class DecidedLine(NamedTuple):
-    """A line, its decision, and who made it: a person, a rule, or the default for undecided lines.
+    """A line, its decision, and who made it: the adjudicator, a rule, or the default for undecided
+    lines.
 
     gold: the items that entered gold.
     """

@@ -60,7 +60,7 @@ def test_two_brat_folders_become_gold(folder):
 
     assert (applied.returncode, applied.stdout) == (
         0,
-        "gold.jsonl: 1 document, 2 entities, 1 relation; 2 decisions (2 by person)\n",
+        "gold.jsonl: 1 document, 2 entities, 1 relation; 2 decisions (2 by the adjudicator)\n",
     )
     (gold,) = load_corpus(folder / "gold.jsonl")
     (own,) = load_corpus(f"brat:{folder / 'ann'}")
@@ -272,5 +272,5 @@ def test_brat_and_label_studio_go_there_and_back(folder):
     done = run_evalkit(
         *(apply[0], "a=brat:ann", "b=brat:bob", *apply[1:], "--report", "report.md"), cwd=folder
     )
-    assert done.stdout.endswith("; 2 decisions (2 by person)\n")
+    assert done.stdout.endswith("; 2 decisions (2 by the adjudicator)\n")
     assert "| boundary | 1 | 0 | 0 | 0 | 0 | 1 |" in (folder / "report.md").read_text()
