@@ -17,10 +17,10 @@ from evalkit.cli.options import ReportFormat
 from evalkit.errors import InputError, print_notice
 from evalkit.files import write_atomically
 from evalkit.redaction import REDACTED, is_secret, redact, redact_values, secret_option_values
-from evalkit.results.agreement import Agreement
 from evalkit.results.scores import Scores
 
 if TYPE_CHECKING:
+    from evalkit.results.agreement import Agreement
     from evalkit.results.comparison import Comparison
     from evalkit.results.error_analysis import ErrorAnalysis
     from evalkit.results.gates import ScoreGate
@@ -171,6 +171,9 @@ def load_saved_agreement(paths: Sequence[Path], unused: Mapping[str, object]) ->
                 f"{option}: {paths[0]} holds an agreement of annotators, and the option is for"
                 " scores; leave it out"
             )
+    # Imported here: other reports do not need it.
+    from evalkit.results.agreement import Agreement
+
     return Agreement.load(paths[0])
 
 

@@ -58,7 +58,6 @@ from evalkit.cli.string_options import Heads, MatchTexts, Nil, Normalization
 from evalkit.corpus import are_sharded
 from evalkit.errors import InputError, escape_surrogates
 from evalkit.evaluation.corpus_scores import score
-from evalkit.results.agreement import is_saved_agreement
 from evalkit.results.scores import Scores
 
 
@@ -213,6 +212,9 @@ def report_command(
     gates = read_score_gates(gate, gate_file, junit)
     validate_card_options(model_card, eval_results, hub_dataset)
     report_format = output_format(form, output)
+    # Imported here: scoring does not need it.
+    from evalkit.results.agreement import is_saved_agreement
+
     if any(map(is_saved_agreement, results)):
         unused = {
             "--name": name,

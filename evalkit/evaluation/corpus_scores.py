@@ -24,8 +24,7 @@ from evalkit.evaluation.document_join import Side, open_inputs, path_of, refuse_
 from evalkit.evaluation.score_options import ScoreOptions, validate_backend
 from evalkit.evaluation.scoring_run import ScoringRun
 from evalkit.formats.registry import stream_module, validate_path
-from evalkit.results.emulated_scores import EmulatedScores
-from evalkit.results.result_file import not_comparable
+from evalkit.results.emulated_scores import EmulatedScores, not_comparable
 from evalkit.results.scores import Scores
 from evalkit.results.wording import unique_name
 from evalkit.scoring.metrics import Metric, list_document_layers, parse_metrics

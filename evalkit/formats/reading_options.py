@@ -197,7 +197,7 @@ def advise_encoding(data: bytes) -> str:
 def guess_encoding(data: bytes) -> str:
     """The encoding that a byte order mark or zero bytes show; else latin-1, a frequent one.
 
-    >>> guess_encoding("Ada".encode("utf-16-le")), guess_encoding(b"Zo\xeb")
+    >>> guess_encoding("Ada".encode("utf-16-le")), guess_encoding("Zoë".encode("latin-1"))
     ('utf-16-le', 'latin-1')
     """
     for marks, encoding in BYTE_ORDER_MARKS:

@@ -219,3 +219,11 @@ def describe_status(status: ItemStatus | None) -> str:
     if status.total == 1 and status.credit in (0, 1):
         return "correct" if status.credit else "wrong"
     return f"{format_count(status.credit)} of {format_count(status.total)}"
+
+
+def not_comparable(scorer: str, version: str) -> str:
+    """What is wrong with the numbers of another scorer where evalkit's are expected."""
+    return (
+        f"numbers of {scorer} {version}".rstrip()
+        + ", which are not mixed with those of evalkit: score the predictions with evalkit score"
+    )

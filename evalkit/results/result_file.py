@@ -78,6 +78,7 @@ from evalkit.results.counts_file import (
     list_documents,
     units_to_json,
 )
+from evalkit.results.emulated_scores import not_comparable
 from evalkit.results.error_counts_file import (
     ErrorCountsRead,
     decode_error_counts,
@@ -290,14 +291,6 @@ def _refuse_emulated(text: str) -> None:
     except msgspec.MsgspecError:
         return
     raise InputError(not_comparable(signs.scorer, signs.version))
-
-
-def not_comparable(scorer: str, version: str) -> str:
-    """What is wrong with the numbers of another scorer where evalkit's are expected."""
-    return (
-        f"numbers of {scorer} {version}".rstrip()
-        + ", which are not mixed with those of evalkit: score the predictions with evalkit score"
-    )
 
 
 def from_json(text: str) -> Result:

@@ -44,6 +44,7 @@ ADA, MET, BO, THEY, LEFT = (
 )
 
 UTF8 = 'save the file as UTF-8, or name its encoding, as in encoding="latin-1"'
+UTF16 = UTF8.replace("latin-1", "utf-16")
 EVERYTHING = Document(
     "d1",
     "Ada said she would put 🎉 the light out.\r\nBye.",
@@ -574,7 +575,7 @@ def test_offsets_that_were_counted_otherwise_are_explained_and_read(read, text, 
         ),
         (
             b"\xff\xfeT\x001\x00",
-            f"d.ann:1: not UTF-8: invalid start byte at byte 0 of the line; {UTF8}",
+            f"d.ann:1: not UTF-8: invalid start byte at byte 0 of the line; {UTF16}",
         ),
     ],
 )

@@ -62,10 +62,10 @@ def test_a_compression_that_is_not_read_is_named(tmp_path, compression):
     with pytest.raises(InputError) as error:
         load_corpus(path)
 
-    assert str(error.value) == (
-        f"{path}: compressed with {compression}: decompress it, or compress it as .gz or .zst"
-        " instead"
-    )
+    remedy = "decompress it, or compress it as .gz or .zst instead"
+    if compression == "zip":
+        remedy = "unpack it, and read the file or folder in it"
+    assert str(error.value) == f"{path}: compressed with {compression}: {remedy}"
 
 
 # The others are read from a folder with files of fixed names
