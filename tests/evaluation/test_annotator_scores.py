@@ -160,7 +160,7 @@ def has_shared_document(annotations):
     return any(common_documents(annotations, pair) for pair in combinations(annotations, 2))
 
 
-@pytest.mark.parametrize("seed", choose_quick(range(1000), 40))
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 25))
 def test_f1_of_pairs_labels_and_documents_is_that_of_plain_loops(seed):
     annotations = random_annotators(seed)
     if not has_shared_document(annotations):
@@ -201,7 +201,7 @@ def test_f1_of_pairs_labels_and_documents_is_that_of_plain_loops(seed):
             assert row.f1 == (pytest.approx(sum(known) / len(known)) if known else None)
 
 
-@pytest.mark.parametrize("seed", choose_quick(range(1000), 40))
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 25))
 def test_f1_of_labels_is_that_of_plain_loops(seed):
     annotations = random_annotators(seed)
     if not has_shared_document(annotations):
@@ -225,7 +225,7 @@ def test_f1_of_labels_is_that_of_plain_loops(seed):
             assert rows == []
 
 
-@pytest.mark.parametrize("seed", choose_quick(range(1000), 40))
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 25))
 def test_kappa_is_that_of_the_labels_of_equal_spans(seed):
     annotations = random_annotators(seed)
     if not has_shared_document(annotations):
@@ -263,7 +263,7 @@ def pair_labels(sides):
     return pairs
 
 
-@pytest.mark.parametrize("seed", choose_quick(range(1000), 40))
+@pytest.mark.parametrize("seed", choose_quick(range(1000), 25))
 def test_alpha_over_characters_is_that_of_krippendorff(seed):
     annotations = random_annotators(seed, flat=seed % 2 == 0)
     documents = common_documents(annotations, annotations)
