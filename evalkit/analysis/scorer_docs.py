@@ -43,7 +43,7 @@ class DocTokens:
         self._tokens: dict[tuple[str, int], Sequence[Range]] = {}
         self.differ = self._names["gold"] != self._names["predicted"]
 
-    def of(self, state: ScorerState, side: str, number: int) -> Sequence[Range]:
+    def tokens_of(self, state: ScorerState, side: str, number: int) -> Sequence[Range]:
         """The (start, end) of each token of a document."""
         if side == "predicted" and not self.differ:
             side = "gold"
@@ -56,7 +56,7 @@ class DocTokens:
         """The number of the token that begins at a character, and of the one after the token that
         ends before a character.
         """
-        tokens = self.of(state, side, number)
+        tokens = self.tokens_of(state, side, number)
         starts = {start: index for index, (start, _) in enumerate(tokens)}
         ends = {end: index + 1 for index, (_, end) in enumerate(tokens)}
         return starts, ends
@@ -76,10 +76,10 @@ class DocTokens:
 
     def align(self, state: ScorerState, number: int) -> list[list[int]]:
         """For each predicted token the gold tokens with which it shares a character."""
-        gold = self.of(state, "gold", number)
+        gold = self.tokens_of(state, "gold", number)
         aligned = []
         first = 0
-        for start, end in self.of(state, "predicted", number):
+        for start, end in self.tokens_of(state, "predicted", number):
             while first < len(gold) and gold[first][1] <= start:
                 first += 1
             stop = first

@@ -161,12 +161,12 @@ class ScorerState:
         return self.gold if side == "gold" else self.predicted
 
     @cached_property
-    def _counted(self) -> ItemCredits:
+    def _cached_credits(self) -> ItemCredits:
         return self.count(self)
 
     def credits(self) -> ItemCredits:
         """What is counted."""
-        return self._counted
+        return self._cached_credits
 
     def numbers(self) -> MeasureNumbers:
         """The numbers over all labels."""

@@ -77,7 +77,7 @@ def _align_equal_strings(
 ) -> Iterator[Range | None]:
     number = items[0].document
     text = state.documents[number].text
-    gold = tokens.of(state, "gold", number)
+    gold = tokens.tokens_of(state, "gold", number)
     alignment = tokens.align(state, number)
     used: set[int] = set()
     for item, (first, end) in zip(items, spans):

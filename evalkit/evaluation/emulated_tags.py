@@ -68,8 +68,8 @@ def _pair_sequences(
     for number, (gold_row, predicted_row) in enumerate(zip(gold, predicted)):
         if len(gold_row) != len(predicted_row):
             raise InputError(
-                f"sequence {number}: {len(gold_row)} gold tags, {len(predicted_row)} predicted"
-                " ones: expected as many"
+                f"sequence {number}: {pluralize(len(gold_row), 'gold tag')},"
+                f" {pluralize(len(predicted_row), 'predicted tag')}: expected as many"
             )
         words = [f"word{index}" for index in range(len(gold_row))]
         documents.append(

@@ -189,7 +189,7 @@ def test_options_on_the_command_line(files):
     ("gold", "predicted", "message"),
     [
         ([["O"], ["O"]], [["O"]], "2 sequences of gold tags, 1 of predicted ones"),
-        ([["O", "O"]], [["O"]], "sequence 0: 2 gold tags, 1 predicted ones"),
+        ([["O", "O"]], [["O"]], "sequence 0: 2 gold tags, 1 predicted tag: expected as many"),
     ],
 )
 def test_lists_of_other_lengths_are_refused(gold, predicted, message):
