@@ -7,16 +7,22 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from evalkit.data.document import Document
-from evalkit.errors import quoted_repr
+from evalkit.errors import InputError, quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
 
 def mark_annotated_layers(results: DocumentResults, *layers: str) -> DocumentResults:
     """Yields the results of a reader; in each document, a layer without annotations is empty if
-    another document has annotations of it, else None. All results are read first.
+    another document has annotations of it, else None. All results are read first, except for errors
+    before the first document, so that a file in which all is wrong is not read to its end.
     """
-    read = list(results)
+    read: list[tuple[str, Document | InputError]] = []
+    for position, item in results:
+        if not read and not isinstance(item, Document):
+            yield position, item
+        else:
+            read.append((position, item))
     documents = [result for _, result in read if isinstance(result, Document)]
     values: dict[str, tuple[()] | None] = {}
     for layer in layers:

@@ -138,11 +138,12 @@ class ConllReader:
         if not self._path.is_file():
             return ""
         fitting = {tagging: TagReader(tagging, "begin") for tagging in TAG_FORMATS}
-        for draft in self._reread():
+        for batch in _batch_drafts(self._reread()):
+            sentences = {tuple(tags) for draft in batch for tags in draft.sentences}
             for tagging, tags in list(fitting.items()):
-                if not _is_valid(tags, draft.sentences):
+                if not _is_valid(tags, list(sentences)):
                     del fitting[tagging]
-            if any("-" in tag for tag in draft.tags):  # labels have no dash, as a rule
+            if any("-" in tag for tags in sentences for tag in tags):  # labels rarely have a dash
                 fitting.pop(BARE, None)
             if not fitting:
                 break
@@ -321,7 +322,7 @@ def _locate_in_joined_text(draft: ConllDocument) -> Iterator[Entity]:
         yield Entity(label, start, position - 1)
 
 
-def _is_valid(tags: TagReader, sentences: list[list[str]]) -> bool:
+def _is_valid(tags: TagReader, sentences: Sequence[Sequence[str]]) -> bool:
     try:
         return tags.spans(tags.read(sentences, "its"), "its").improper == 0
     except InputError:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.quick import choose_quick
 
-from evalkit import LoadError, load_corpus
+from evalkit import Document, LoadError, load_corpus
+from evalkit.formats.annotated_layers import mark_annotated_layers
 from evalkit.formats.registry import FORMATS
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -40,11 +41,10 @@ def test_a_wrong_file_is_refused_in_at_most_twice_the_time_of_reading_a_right_on
     assert {kind: ratio for kind, ratio in ratios.items() if ratio >= 1} == {}
 
 
-def test_all_text_formats_that_are_written_are_measured():
-    written = [name for name in FORMATS if name not in refusing.OTHER_FILES]
+def test_all_formats_are_measured():
+    missing = [name for name in FORMATS if FORMATS[name].missing]
 
-    assert set(refusing.list_formats()) <= set(written)
-    assert {"jsonl", "conll", "brat", "doccano", "labelstudio"} <= set(refusing.list_formats())
+    assert sorted([*refusing.list_formats(), *missing]) == sorted(FORMATS)
 
 
 @pytest.mark.parametrize("name", choose_quick(refusing.list_formats(), 2))
@@ -52,6 +52,22 @@ def test_wrong_files_are_refused_whatever_the_format(tmp_path, name):
     kinds = [kind for kind, *_ in refusing.compare_times(name, tmp_path, 200, rounds=1)]
 
     assert {"prose"} < set(kinds)
+
+
+def test_an_error_before_the_first_document_is_given_before_the_rest_of_a_file_is_read():
+    document = Document("d", "Ada", [])
+    read = []
+
+    def results():
+        for position, result in [("1", LoadError(["1: x"])), ("2", document), ("3", document)]:
+            read.append(position)
+            yield position, result
+
+    marked = mark_annotated_layers(results(), "relations")
+
+    assert next(marked)[0] == "1"
+    assert read == ["1"]
+    assert [position for position, _ in marked] == ["2", "3"]
 
 
 def test_reading_ends_after_2000_errors_if_no_document_is_valid(tmp_path):
