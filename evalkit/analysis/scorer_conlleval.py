@@ -78,7 +78,7 @@ def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
     state, tokens = states["overall"], states["accuracy"]
     overall = {
         "type": "overall",
-        "accuracy": _percent(tokens.numbers().f1),
+        "accuracy": round(_percent(round(tokens.numbers().found), len(tokens.gold)), DIGITS),
         **_ratios(state),
         "tokens": len(tokens.gold),
         "phrases": len(state.gold),
@@ -89,14 +89,17 @@ def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
 
 
 def _ratios(state: ScorerState) -> dict[str, Any]:
-    numbers = state.numbers()
-    return {
-        "precision": _percent(numbers.precision),
-        "recall": _percent(numbers.recall),
-        "FB1": _percent(numbers.f1),
-        "found": len(state.predicted),
-    }
+    """The ratios in percent, computed as there: FB1 from those in percent, so that it is rounded to
+    the same side.
+    """
+    correct = round(state.numbers().found)
+    precision = _percent(correct, len(state.predicted))
+    recall = _percent(correct, len(state.gold))
+    total = precision + recall
+    ratios = precision, recall, 2 * precision * recall / total if total else 0.0
+    rounded = (round(ratio, DIGITS) for ratio in ratios)
+    return {**dict(zip(("precision", "recall", "FB1"), rounded)), "found": len(state.predicted)}
 
 
-def _percent(ratio: float | None) -> float:
-    return round(100 * (ratio or 0.0), DIGITS)
+def _percent(count: int, total: int) -> float:
+    return 100 * count / total if total else 0.0

@@ -112,6 +112,11 @@ def iter_chunks(tags: Sequence[str]) -> Iterator[Chunk]:
     label = ""
     for position, tag in enumerate([*tags, OUTSIDE]):
         prefix, *types = tag.split("-")
+        if "|" in tag:
+            raise InputError(
+                f"token {position}: FairEval reads the tag {quoted_repr(tag)} as several tags,"
+                " which emulate does not: expected a label without |"
+            )
         if tag == OUTSIDE or prefix == "B":
             if begin is not None:
                 yield begin, position, label

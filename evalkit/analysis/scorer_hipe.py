@@ -99,9 +99,13 @@ def iter_chunks(tags: Sequence[str]) -> Iterator[Chunk]:
 
 
 def _drop_other_types(state: ScorerState, others: set[str]) -> ScorerState:
-    """Drops the items whose type neither gold nor the tagset has."""
+    """Drops the items whose type neither gold nor the tagset has. The types are looked for among
+    the last parts of tags, which have no dash, and of which O and _ are none.
+    """
     types = {str(item.label).split("|")[0].split("-")[-1] for item in state.gold}
-    return keep_items(state, lambda item: item.label in types | others)
+    types |= {name for name in others if "-" not in name}
+    types -= {OUTSIDE, "_"}
+    return keep_items(state, lambda item: item.label in types)
 
 
 def pair_items(state: ScorerState) -> Iterator[ItemPairing]:

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
 from evalkit.corpus import resolve_location
+from evalkit.data.taggings import BARE, TAG_FORMATS, parse_tag, unknown_tag_problem
 from evalkit.data.tags import TagReader
-from evalkit.errors import InputError, LoadError
+from evalkit.errors import InputError, LoadError, spell_option
 from evalkit.files.encodings import open_files_as
 from evalkit.formats.reading_options import split_options
 from evalkit.formats.registry import CorpusLocation
 from evalkit.results.wording import join_some, pluralize
 
+OUTSIDE = "O"
 TAG_REPAIR = "begin"  # how evalkit's own items are read from invalid tags
 TAG_OPTIONS = ("tagging", "repair")  # of the format, which do not change the tags
 
@@ -182,8 +184,43 @@ def iter_sequences(documents: Sequence[ScorerDocument], side: str) -> Iterator[S
             yield tags[first:end]
 
 
+def check_tags(documents: Sequence[ScorerDocument], tagging: str) -> None:
+    """Raises InputError for tags that are none of a tagging, with the taggings that have all tags:
+    without items of evalkit there is no number from which the steps begin.
+    """
+    tags = {tag for document in documents for side in SIDES for tag in document.tags(side) or ()}
+    unknown = {tag for tag in tags if not _is_tag(tag, tagging)}
+    if not unknown:
+        return
+    names = [name for name in TAG_FORMATS if name != BARE]
+    fitting = [name for name in names if all(_is_tag(tag, name) for tag in tags)]
+    if "BIOES" in fitting and "BMES" in fitting:  # without I and M they are the same
+        fitting.remove("BMES")
+    options = [spell_option("tagging", name, of="scorer") for name in fitting]
+    remedy = "correct the tags"
+    if options:
+        remedy = f"{' or '.join(options)} reads all tags"
+    elif not any("-" in tag for tag in tags):
+        option = spell_option("tagging", BARE, of="scorer")
+        remedy = f"if the tags are labels without prefix, use {option}"
+    side, document, token = next(
+        (side, document, token)
+        for side in SIDES
+        for document in documents
+        for token, tag in enumerate(document.tags(side) or ())
+        if tag in unknown
+    )
+    problem = unknown_tag_problem((document.tags(side) or ())[token], tagging)
+    raise InputError(f"{side} tags: document {document.id!r}, token {token}: {problem}; {remedy}")
+
+
+def _is_tag(tag: str, tagging: str) -> bool:
+    return tag == OUTSIDE or parse_tag(tag, tagging) is not None
+
+
 def items_of_tags(documents: Sequence[ScorerDocument], tagging: str) -> dict[str, list[ScorerItem]]:
     """Evalkit's items of each side: those of the repaired tags."""
+    check_tags(documents, tagging)
     reader = TagReader(tagging, TAG_REPAIR)
     return {side: list(_iter_items(documents, side, reader)) for side in SIDES}
 

@@ -115,6 +115,7 @@ def test_tags_go_on_under_another_label():
     [
         (["O", "I-PER"], "IOB2", "sequence 0, token 1: FairEval stops at the tag 'I-PER'"),
         (["O", "S-PER"], "BIOES", "token 1: FairEval does not read the tag 'S-PER'"),
+        (["O", "B-PER|ORG"], "IOB2", "token 1: FairEval reads the tag 'B-PER.ORG' as several"),
     ],
 )
 def test_tags_that_faireval_does_not_read(tags, tagging, message):

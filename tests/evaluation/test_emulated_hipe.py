@@ -101,6 +101,22 @@ def test_the_rows_are_those_of_plain_loops(tagset, seed):
                 )
 
 
+@pytest.mark.parametrize("label", ["GPE-LOC", "O", "_", "o"])
+@pytest.mark.parametrize("tagset", [(), ("GPE-LOC", "O", "_")])
+def test_labels_that_its_reader_does_not_take_for_types_are_ignored(label, tagset):
+    tags = [["B-PER", f"B-{label}"]]
+
+    rows = rows_by_name(emulate("hipe", tags, tags, tagset=tagset))
+
+    assert rows["micro-strict", "ALL"]["TP"] == 1
+    assert rows.keys() == {
+        (f"{average}-{regime}", name)
+        for average in ("micro", "macro_doc")
+        for regime in ("fuzzy", "strict")
+        for name in ("ALL", "PER")
+    }
+
+
 @pytest.mark.parametrize("seed", choose_quick(range(200), 8))
 def test_the_steps_account_for_the_difference(seed):
     check_chain(emulate("hipe", *random_tag_corpus(seed)))

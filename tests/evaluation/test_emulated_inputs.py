@@ -136,7 +136,8 @@ def test_other_words_are_counted(files):
         (
             GOLD,
             PREDICTED.replace("B-PER", "PERSON"),
-            "invalid IOB2 tag 'PERSON': expected O, B-LABEL or I-LABEL",
+            "evalkit: predicted tags: document 'sentence-1', token 0: invalid IOB2 tag 'PERSON':"
+            " expected O, B-LABEL or I-LABEL; correct the tags",
         ),
     ],
 )
@@ -211,3 +212,36 @@ def test_the_list_names_the_options_of_all_scorers():
     [strict] = [line for line in lines if line.startswith("seqeval-strict ")]
     assert "1.2.2" in strict
     assert strict.endswith("(options: scheme)")
+
+
+@pytest.mark.parametrize(
+    ("tags", "remedy"),
+    [
+        ("S-PER O B-LOC E-LOC", 'tagging="BIOES" reads all tags'),
+        ("B-PER M-PER E-PER", 'tagging="BMES" reads all tags'),
+        ("U-PER O", 'tagging="BILOU" reads all tags'),
+        ("B-PER L-PER", 'tagging="BILOU" reads all tags'),
+        ("I-PER E-PER", 'tagging="IOE2" or tagging="IOE1" or tagging="BIOES" reads all tags'),
+        ("PER-B PER-I", 'tagging="suffix" reads all tags'),
+        ("PER O", 'if the tags are labels without prefix, use tagging="bare"'),
+        ("S-PER U-PER", "correct the tags"),
+        ("PER I-LOC", "correct the tags"),
+    ],
+)
+@pytest.mark.parametrize("scorer", ["seqeval", "nervaluate"])
+def test_tags_of_another_tagging_are_answered_with_the_one_that_reads_them(scorer, tags, remedy):
+    gold, predicted = [["O"] * len(tags.split())], [tags.split()]
+
+    with pytest.raises(InputError, match="predicted tags: document '0', token") as caught:
+        emulate(scorer, gold, predicted)
+
+    assert str(caught.value).endswith(f"; {remedy}")
+
+
+def test_the_remedy_for_tags_of_another_tagging_works(files):
+    names = files(GOLD.replace("Lee I-PER", "Lee E-PER"), PREDICTED.replace("Lee I-PER", "Lee O"))
+    refused = run_evalkit("emulate", "seqeval", *names)
+    assert refused.returncode == 2
+    assert "SCORER?tagging=BIOES" in refused.stderr
+
+    assert run_evalkit("emulate", "seqeval?tagging=BIOES", *names).returncode == 0
