@@ -10,6 +10,7 @@ items; see `evalkit.formats.labelstudio_adjudication`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +30,10 @@ from evalkit.evaluation.prefixed_documents import (
     check_prefixes,
     find_prefixes,
     read_version,
+    remove_leftovers,
 )
 from evalkit.files import read_input, write_atomically
+from evalkit.formats.brat_reader import PARTS, BratTypes
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.labelstudio_adjudication import (
     AdjudicationTask,
@@ -45,8 +48,14 @@ MANIFEST = "evalkit-adjudication.json"
 MAX_NAMED = 20  # annotations with a prefix that a message names
 
 
-class _Manifest(msgspec.Struct):
+class _Manifest(msgspec.Struct, omit_defaults=True):
+    """What a folder does not show: the annotators, the layers that somebody annotated, and labels
+    of entities that are types of arguments, too.
+    """
+
     annotators: list[str]
+    layers: list[str] = []
+    entity_labels: list[str] = []
 
 
 def add_prefixes(adjudication: Adjudication) -> Corpus:
@@ -79,20 +88,35 @@ def save_for_brat(adjudication: Adjudication, location: CorpusLocation) -> Conve
         )
     corpus = add_prefixes(adjudication)
     losses = corpus.save(f"brat:{location.path}", **location.options)
-    content = msgspec.json.encode(_Manifest(list(adjudication.annotators)))
-    write_atomically(manifest, content + b"\n")
+    layers = [layer for layer in LAYERS if any(getattr(each, layer) is not None for each in corpus)]
+    labels = {
+        entity.label
+        for annotated in adjudication.corpora.values()
+        for document in annotated
+        for entity in document.entities or ()
+    }
+    ambiguous = labels.intersection(_part_types(location))
+    content = _Manifest(list(adjudication.annotators), layers, sorted(ambiguous))
+    write_atomically(manifest, msgspec.json.encode(content) + b"\n")
     return losses
+
+
+def _part_types(location: CorpusLocation) -> set[str]:
+    """The types of T lines that are written only for an event or an attribution."""
+    return {*PARTS, str(location.options.get("argument", BratTypes().argument))}
 
 
 def load_from_brat(source: str, *, undecided: str = ERROR) -> Adjudication:
     """The adjudication of what is left in a brat folder: each annotator has the annotations without
     prefix and their own.
 
+    Arguments of deleted events are left out and counted: brat deletes an event without them.
     Raises InputError for annotations with a prefix, unless `undecided` says what becomes of them.
     """
     location = parse_location(source)
-    names = _read_manifest(location.path / MANIFEST)
-    corpus = load_corpus(source, predictions=True)
+    manifest = _read_manifest(location.path / MANIFEST)
+    names = manifest.annotators
+    corpus = _load_folder(location, manifest)
     if undecided == ERROR:
         _refuse_prefixes(corpus, names, source)
     versions = {}
@@ -100,6 +124,26 @@ def load_from_brat(source: str, *, undecided: str = ERROR) -> Adjudication:
         documents: list[Document] = [read_version(each, name, names) for each in corpus]
         versions[name] = Corpus(documents, name, corpus.schema, corpus.conversion)
     return adjudicate_corpora(versions)
+
+
+def _load_folder(location: CorpusLocation, manifest: _Manifest) -> Corpus:
+    """The annotations in a folder, in all layers that somebody annotated, without what brat leaves
+    behind.
+    """
+    given = location.options.get("layers", ())
+    layers = [*manifest.layers, *(given.split(",") if isinstance(given, str) else given)]
+    options = {**location.options, "layers": layers}
+    corpus = load_corpus(replace_fields(location, options=options), predictions=True)
+    types = _part_types(location) - set(manifest.entity_labels)
+    documents = []
+    for document in corpus:
+        kept = remove_leftovers(document, types)
+        count = len(document.entities or ()) - len(kept.entities or ())
+        if count:
+            what = "arguments of events, or parts of attributions, that were deleted"
+            corpus.conversion.add(what, f"document {quoted_repr(document.id)}", count)
+        documents.append(kept)
+    return corpus.with_documents(documents)
 
 
 def save_for_label_studio(adjudication: Adjudication, location: CorpusLocation) -> ConversionReport:
@@ -193,7 +237,7 @@ def _settle(adjudication: Adjudication) -> dict[tuple[str, str], list[Annotation
     return applier.choose(adjudication.lines)
 
 
-def _read_manifest(path: Path) -> list[str]:
+def _read_manifest(path: Path) -> _Manifest:
     if not path.exists():
         raise InputError(
             f"{path.parent}: no {path.name}; expected a folder that evalkit adjudicate A B -o"
@@ -207,7 +251,7 @@ def _read_manifest(path: Path) -> list[str]:
         raise LoadError(
             [f'{path}: {to_one_line(error)}; expected {{"annotators": ["NAME", "NAME"]}}']
         ) from None
-    return manifest.annotators
+    return manifest
 
 
 def _refuse_prefixes(corpus: Corpus, names: list[str], source: str) -> None:

@@ -8,7 +8,7 @@ annotations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -193,3 +193,20 @@ def read_version(document: Document, name: str, names: Sequence[str]) -> Documen
             each for each in layers["relations"] if not {each.head, each.tail} & removed
         )
     return replace(document, **layers)
+
+
+def remove_leftovers(document: Document, types: Container[str]) -> Document:
+    """The document without the entities that brat leaves behind when an event is deleted: spans
+    with the type of an argument, to which nothing refers.
+    """
+    used = {side for each in document.relations or () for side in (each.head, each.tail)}
+    for event in document.events or ():
+        used.update(argument.ref for argument in event.arguments if argument.ref is not None)
+    if document.entities is None:
+        return document
+    kept = tuple(
+        entity
+        for entity in document.entities
+        if entity.label not in types or (entity.id is not None and entity.id in used)
+    )
+    return replace(document, entities=kept)
