@@ -94,7 +94,9 @@ Resolve = Annotated[
     Rule | None,
     typer.Option(
         "--resolve",
-        help="Decide by this rule where it applies; the report says so.",
+        metavar="RULE",
+        help="Decide by this rule where it applies: majority, longest or shortest; the report says"
+        " so.",
         rich_help_panel=ADJUDICATION,
     ),
 ]
@@ -119,7 +121,7 @@ def adjudicate_command(
     resolve: Resolve = None,
     report: AdjudicationReportFile = None,
 ) -> None:
-    """Make gold of the work of several annotators.
+    """Merge the annotations of several annotators into gold.
 
     evalkit adjudicate A B -o todo.jsonl writes a line for each cluster of disagreement.
 

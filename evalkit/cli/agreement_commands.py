@@ -57,8 +57,8 @@ Measures = Annotated[
     typer.Option(
         "--measures",
         metavar="LIST",
-        help="What to measure: f1,kappa,fleiss,alpha,alpha-tokens,alpha-u,gamma. Default: all but"
-        " alpha-tokens and gamma.",
+        help="Measures, as in f1,kappa: f1, kappa, fleiss, alpha, alpha-tokens, alpha-u, gamma."
+        " Default: all but alpha-tokens and gamma.",
         rich_help_panel=SCORING,
     ),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from evalkit.cli.help_renderer import import_help_renderer
+from evalkit.cli.help_renderer import hide_flag_types, import_help_renderer
 from evalkit.cli.option_conversion import convert_plainly
 from evalkit.errors import InputError, print_notice
 
@@ -40,6 +40,7 @@ class AliasedCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
         import_help_renderer()
+        hide_flag_types(self.get_params(ctx))
         super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

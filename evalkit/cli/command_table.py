@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from evalkit.cli.aliases import AliasedCommand
-from evalkit.cli.help_renderer import import_help_renderer
+from evalkit.cli.help_renderer import hide_flag_types, import_help_renderer
 from evalkit.cli.option_conversion import convert_plainly
 
 
@@ -37,8 +37,14 @@ def _source(panel: str, module: str, function: str, summary: str) -> CommandSour
     return CommandSource(panel, f"evalkit.cli.{module}", function, summary)
 
 
-EVALUATION, CORPORA, REFERENCE = "Evaluation", "Corpora", "Reference"
+EVALUATION, ANNOTATORS, CORPORA, REFERENCE = "Evaluation", "Annotators", "Corpora", "Reference"
 COMMANDS = {
+    "score": _source(
+        EVALUATION,
+        "score_commands",
+        "score_command",
+        "Score predictions against a gold corpus.",
+    ),
     "run": _source(
         EVALUATION,
         "run_commands",
@@ -51,35 +57,11 @@ COMMANDS = {
         "predict",
         "Run a model over a corpus and write its predictions.",
     ),
-    "score": _source(
-        EVALUATION,
-        "score_commands",
-        "score_command",
-        "Score predictions against a gold corpus.",
-    ),
-    "report": _source(
-        EVALUATION,
-        "score_commands",
-        "report_command",
-        "Print saved results in any format, or merge shards.",
-    ),
     "compare": _source(
         EVALUATION,
         "comparison_commands",
         "compare_command",
         "Compare systems: differences, intervals, p-values.",
-    ),
-    "verify": _source(
-        EVALUATION,
-        "comparison_commands",
-        "verify",
-        "Score again and compare with a saved result.",
-    ),
-    "curve": _source(
-        EVALUATION,
-        "curve_commands",
-        "curve_command",
-        "Precision-recall curves and best thresholds by label.",
     ),
     "errors": _source(
         EVALUATION,
@@ -87,11 +69,11 @@ COMMANDS = {
         "errors_command",
         "Analyze errors: kinds, what each costs in F1, where they are.",
     ),
-    "adjudicate": _source(
+    "curve": _source(
         EVALUATION,
-        "adjudication_commands",
-        "adjudicate_command",
-        "Make gold of the work of several annotators.",
+        "curve_commands",
+        "curve_command",
+        "Precision-recall curves and best thresholds by label.",
     ),
     "emulate": _source(
         EVALUATION,
@@ -99,11 +81,29 @@ COMMANDS = {
         "emulate_command",
         "Print what another scorer prints, and explain the difference.",
     ),
-    "agreement": _source(
+    "report": _source(
         EVALUATION,
+        "score_commands",
+        "report_command",
+        "Print saved results in any format, or merge shards.",
+    ),
+    "verify": _source(
+        EVALUATION,
+        "comparison_commands",
+        "verify",
+        "Score again and compare with a saved result.",
+    ),
+    "agreement": _source(
+        ANNOTATORS,
         "agreement_commands",
         "agreement_command",
         "Measure the agreement of annotators: F1 of pairs, κ, α and γ.",
+    ),
+    "adjudicate": _source(
+        ANNOTATORS,
+        "adjudication_commands",
+        "adjudicate_command",
+        "Merge the annotations of several annotators into gold.",
     ),
     "validate": _source(
         CORPORA,
@@ -179,6 +179,7 @@ class LazyGroup(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
         import_help_renderer()
+        hide_flag_types(self.get_params(ctx))
         super().format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

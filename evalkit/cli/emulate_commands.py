@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ import typer
 
 from evalkit.analysis.scorer_practices import PRACTICES
 from evalkit.analysis.scorer_registry import SCORERS
+from evalkit.cli.columns import list_width, print_columns
 from evalkit.cli.option_values import (
     check_outputs,
     output_format,
@@ -53,8 +55,7 @@ def emulate_command(
 ) -> None:
     """Print what another scorer prints, and explain the difference."""
     if list_scorers:
-        for line in _scorer_lines():
-            print_line(line)
+        _print_scorers()
         return
     if scorer is None or gold is None or predicted is None:
         raise InputError(
@@ -75,20 +76,18 @@ def emulate_command(
     write_output(text, output)
 
 
-def _scorer_lines() -> list[str]:
-    """A line for each scorer (name, version, what it compares, its options), and one about the
-    options of all.
-    """
+def _print_scorers() -> None:
+    """Print each scorer (name, version, what it compares, its options), then the options of all."""
     rows = []
     for name, scorer in SCORERS.items():
         options = ", ".join(scorer.options)
         description = scorer.description + (f" (options: {options})" if options else "")
         rows.append((name, scorer.version, description))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [f"{name:{widths[0]}}  {version:{widths[1]}}  {rest}" for name, version, rest in rows]
-    practices = ", ".join(PRACTICES)
-    return [
-        *lines,
-        f"Options of all: practices ({practices}, or several with +), heads of head-words, tagging"
-        " of the tags",
-    ]
+    print_columns(rows)
+    print_line("")
+    shared = (
+        f"Options of all scorers: practices ({', '.join(PRACTICES)}, or several joined by +), heads"
+        " (of head-words) and tagging (of files of tags)."
+    )
+    for line in textwrap.wrap(shared, list_width(), break_on_hyphens=False):
+        print_line(line)

@@ -41,7 +41,7 @@ def _evalkit(
         bool, typer.Option("--version", "-V", metavar="", help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Evaluate information extraction: entities, events and attributions."""
+    """Score information extraction: entities, relations, events and quotations."""
     if version:
         from evalkit.data.compiled import core
 

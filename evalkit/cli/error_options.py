@@ -106,7 +106,9 @@ ErrorOutputFormat = Annotated[
     typer.Option(
         "--format",
         case_sensitive=False,
-        help="Output format; jsonl: one error a line. Default: that of the output file, or table.",
+        metavar="FORMAT",
+        help="table, json, jsonl (one error a line), markdown, latex, csv or html. Default: by the"
+        " suffix of -o, or table.",
         rich_help_panel=OUTPUT,
     ),
 ]

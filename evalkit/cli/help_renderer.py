@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 RENDERER = "typer.rich_utils"
 # Help has no Markdown, and errors of commands are not shown as tracebacks of rich; both modules
@@ -19,6 +20,13 @@ def import_help_renderer() -> None:
     if RENDERER not in sys.modules:
         with _empty_modules(), suppress(ImportError):
             import_module(RENDERER)
+
+
+def hide_flag_types(params: Sequence[Any]) -> None:
+    """Let the help show no type beside options that take no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -11,14 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
+from evalkit.cli.columns import list_width, print_columns
 from evalkit.errors import UnknownNameError, advise_extra, print_line
 from evalkit.formats.option_descriptions import describe_option as describe_format_option
 from evalkit.formats.reading_options import SHARED_OPTIONS
 from evalkit.formats.registry import FORMATS, describe_recognition, module_name
 from evalkit.models.option_descriptions import describe_option as describe_model_option
 from evalkit.models.registry import MODEL_KINDS, find_plugins
-
-MAX_WIDTH = 100
 
 
 def formats(
@@ -38,7 +36,7 @@ def formats(
         suffixes = ", ".join(suffix for suffix in corpus_format.suffixes if suffix != "/")
         shown_suffixes = f" ({suffixes})" if suffixes else ""
         rows.append((known, f"{corpus_format.description}{shown_suffixes}{read_only}{needs}"))
-    _print_columns(rows)
+    print_columns(rows)
     print_line("")
     print_line(
         "Write the name before the path, as in doccano:FILE, or let the suffix or the content"
@@ -63,7 +61,7 @@ def models(
     for plugin in find_plugins():
         package = plugin.dist.name if plugin.dist else "another package"
         rows.append((f"{plugin.name}:NAME", f"from {package}: {plugin.value}"))
-    _print_columns(rows)
+    print_columns(rows)
 
 
 def _format_lines(name: str) -> Iterator[str]:
@@ -151,9 +149,11 @@ def _option_lines(option: str, default: object, description: str) -> list[str]:
     indent = " " * 28
     if len(head) < len(indent) - 1:
         return textwrap.wrap(
-            description, _width(), initial_indent=f"{head:28}", subsequent_indent=indent
+            description, list_width(), initial_indent=f"{head:28}", subsequent_indent=indent
         ) or [head]
-    wrapped = textwrap.wrap(description, _width(), initial_indent=indent, subsequent_indent=indent)
+    wrapped = textwrap.wrap(
+        description, list_width(), initial_indent=indent, subsequent_indent=indent
+    )
     return [head, *wrapped]
 
 
@@ -183,7 +183,7 @@ def _wrap_docstring(text: str) -> Iterator[str]:
         elif any(line.startswith(" ") for line in lines):
             yield from lines
         else:
-            yield from textwrap.wrap(" ".join(lines), _width())
+            yield from textwrap.wrap(" ".join(lines), list_width())
         yield ""
 
 
@@ -196,25 +196,4 @@ def _wrap_list(lines: Sequence[str]) -> Iterator[str]:
         else:
             items[-1] += " " + line.strip()
     for item in items:
-        yield from textwrap.wrap(item, _width(), subsequent_indent="  ")
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, MAX_WIDTH)
-
-
-def _print_columns(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns, with the first line of the last one wrapped to the width of the
-    terminal; its other lines hold commands, which are not wrapped.
-    """
-    *fixed, _ = zip(*rows)
-    widths = [max(map(len, column)) for column in fixed]
-    for *cells, text in rows:
-        start = "".join(f"{cell:{width}}  " for cell, width in zip(cells, widths))
-        indent = " " * len(start)
-        first, *others = text.split("\n")
-        wrapped = textwrap.wrap(
-            first, _width(), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
-        )
-        for line in (*wrapped, *(indent + other for other in others)):
-            print_line(line)
+        yield from textwrap.wrap(item, list_width(), subsequent_indent="  ")

@@ -77,7 +77,7 @@ Metrics = Annotated[
     typer.Option(
         "--metrics",
         metavar="LIST",
-        help="Metrics to compute: entities/strict,tri-c. Default: all that both sides allow.",
+        help="Metrics to compute: entities/strict,tri-c. Default: those that fit the data.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -128,7 +128,7 @@ Missing = Annotated[
     typer.Option(
         "--missing",
         metavar="VALUE",
-        help="Gold documents without prediction: error, or score as empty.",
+        help="Gold documents without prediction: error, or empty (score them as empty).",
         rich_help_panel=SCORING,
     ),
 ]
@@ -174,7 +174,7 @@ Boot = Annotated[
         "--boot",
         metavar="N",
         min=0,
-        help="0: no intervals; any other number: intervals, which need no replicates.",
+        help="0 turns intervals off; any other number has no effect.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -209,7 +209,7 @@ OptionalMissing = Annotated[
     typer.Option(
         "--missing",
         metavar="VALUE",
-        help="For predictions: gold documents without prediction: error, or score as empty.",
+        help="For predictions: gold documents without prediction: error, or empty.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -228,7 +228,7 @@ OptionalBoot = Annotated[
         "--boot",
         metavar="N",
         min=0,
-        help="For predictions: 0 = no intervals.",
+        help="For predictions: 0 turns intervals off.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -274,8 +274,8 @@ ComparedFeatures = Annotated[
     typer.Option(
         "--by",
         metavar="LIST",
-        help="What the differences come from: label, document, zone, kind (of error); of macro F1:"
-        " label.",
+        help="Split each difference by label, document, zone or kind (of error); macro F1 by label"
+        " only.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -285,7 +285,7 @@ Permutations = Annotated[
         "--permutations",
         metavar="N",
         min=1,
-        help="Random permutations, where there are too many to enumerate.",
+        help="Number of random permutations, where there are too many to enumerate.",
         rich_help_panel=SCORING,
     ),
 ]
@@ -352,7 +352,7 @@ RetryFailed = Annotated[
     typer.Option(
         "--retry-failed",
         metavar="",
-        help="Run the documents again that failed in --run-dir.",
+        help="Rerun the documents that failed in --run-dir.",
         rich_help_panel=RUNNING,
     ),
 ]

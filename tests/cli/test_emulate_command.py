@@ -69,6 +69,8 @@ def test_a_wrong_option_of_a_scorer_is_refused(folder):
 def test_the_list_names_scorers_versions_and_options(folder):
     lines = run_evalkit("emulate", "--list", cwd=folder).stdout.splitlines()
 
-    line = next(line for line in lines if line.startswith("nervaluate "))
-    assert "1.2.1" in line
-    assert "(options: tags, min_overlap_percentage)" in line
+    start = next(n for n, line in enumerate(lines) if line.startswith("nervaluate "))
+    described = " ".join(" ".join(lines[start : start + 3]).split())
+    assert "1.2.1" in described
+    assert "(options: tags, min_overlap_percentage)" in described
+    assert max(map(len, lines)) <= 80

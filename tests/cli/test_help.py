@@ -38,7 +38,7 @@ def test_options_are_grouped():
         "Output",
         "Publishing",
     ]
-    assert panels(help_of()) == ["Options", "Evaluation", "Corpora", "Reference"]
+    assert panels(help_of()) == ["Options", "Evaluation", "Annotators", "Corpora", "Reference"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
