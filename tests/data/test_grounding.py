@@ -218,6 +218,7 @@ def test_what_stands_at_a_place_is_the_quote_in_the_form_of_its_step(drawn):
     ]
 
 
+@pytest.mark.slow
 @given(
     st.text(max_size=30),
     st.lists(st.builds(Quote, st.text(max_size=3), st.text(max_size=5)), max_size=3),

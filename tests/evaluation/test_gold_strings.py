@@ -150,6 +150,7 @@ def test_sides_can_be_exchanged():
         assert (row.precision, row.recall) == (other.recall, other.precision)
 
 
+@pytest.mark.slow
 def test_files_orders_shards_and_saved_results_give_the_same_numbers(tmp_path):
     gold, predicted = map(as_quotes, random_corpora(9, 90))
     paths = tmp_path / "gold.jsonl", tmp_path / "predicted.jsonl"

@@ -67,6 +67,7 @@ def test_strings_of_other_texts_score_as_in_plain_loops(documents, zones):
     assert differing > documents / 2
 
 
+@pytest.mark.slow
 def test_files_shards_and_jobs_give_the_same_numbers(tmp_path):
     gold, predicted = corpora_of_other_texts(3, 150)
     whole = score(gold, predicted, **OPTIONS)

@@ -2,10 +2,12 @@
 
 import random
 from fractions import Fraction
+from itertools import product
 
 import pytest
 from evaluation.test_relation_errors import count_kinds
 from helpers.error_reference import make_span, pair_items
+from helpers.quick import choose_quick
 from helpers.relations import SCHEMA, count_relations, items_of, random_corpora, similar_corpora
 from msgspec.structs import replace
 
@@ -105,8 +107,9 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("events", [False, True])
+@pytest.mark.parametrize(
+    ("options", "events"), choose_quick(product(OPTIONS, [False, True]), 4), ids=str
+)
 def test_gains_of_the_report_are_differences_of_scores(options, events):
     gold, predicted = vary(*similar_corpora(50, 60, events=events), 1)
     before = score(gold, predicted, METRIC, boot=0, **options)

@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 import threading
+from itertools import product
 from pathlib import Path
 
 import pytest
 from helpers.perturbed import perturbed
+from helpers.quick import choose_quick
 
 from evalkit import (
     Corpus,
@@ -48,16 +50,16 @@ def test_workers_of_every_kind_give_the_same_bytes(files, expected, backend, job
     assert score(*files, jobs=jobs, backend=backend, boot=20).to_json() == expected
 
 
-@pytest.mark.parametrize("backend", [None, "loky"])
+SCHEMAS = [
+    Schema(labels={"A": ""}),
+    Schema(labels={"A": ""}, attributions=AttributionSchema()),
+    Schema(attributions=AttributionSchema(types={"direct": ""})),
+    Schema(events={"X": EventType()}, zones={"z": ZoneSchema()}),
+]
+
+
 @pytest.mark.parametrize(
-    "schema",
-    [
-        Schema(labels={"A": ""}),
-        Schema(labels={"A": ""}, attributions=AttributionSchema()),
-        Schema(attributions=AttributionSchema(types={"direct": ""})),
-        Schema(events={"X": EventType()}, zones={"z": ZoneSchema()}),
-    ],
-    ids=["labels", "empty attributions", "attributions", "events and zones"],
+    ("schema", "backend"), choose_quick(product(SCHEMAS, ["loky", None]), 3), ids=str
 )
 def test_workers_give_the_same_digest_of_a_schema(tmp_path, backend, schema):
     gold, predicted = perturbed(20, 5)

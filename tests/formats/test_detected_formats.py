@@ -95,6 +95,7 @@ def test_a_record_without_annotations_does_not_hide_the_format(tmp_path):
     assert [len(document.entities) for document in load_corpus(path)] == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_large_list_and_a_large_object_are_recognized(tmp_path):
     examples = [["Ada left. " * 20, {"entities": [[0, 3, "PER"]]}]] * 6000
     for content in (examples, {"annotations": examples}):

@@ -271,7 +271,7 @@ def random_document(rng, folder, sentences):
     write_document(folder, annotations="".join(f"{line}\n" for line in lines), text=text)
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
 def test_tokens_and_speakers_are_those_of_plain_loops_over_the_lines(tmp_path, count):
     total = 0
     for seed in range(count):

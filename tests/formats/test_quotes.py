@@ -274,7 +274,7 @@ def test_the_command_line_scores_it_against_another_format(tmp_path, texts):
     assert "the format quotes is only read" in written.stderr
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
 def test_contents_and_speakers_are_the_numbers_of_plain_loops_over_the_rows(tmp_path, count):
     total = 0
     Corpus([Document(id, text) for id, text in QUOTES.items()]).save(tmp_path / "texts.jsonl")

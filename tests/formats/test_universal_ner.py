@@ -255,7 +255,7 @@ def random_records(rng, *, with_errors, layout):
     return records
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)], ids=str)
 def test_surfaces_are_the_numbers_of_plain_loops_over_the_answers(tmp_path, count):
     total = 0
     for seed in range(count):

@@ -380,6 +380,7 @@ def test_an_attribution_whose_content_is_absent_counts_with_all_its_parts():
 # ---- size ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_quotes_with_many_places_stay_within_bounds():
     text = "ab " * 5_000 + "hit"
     started = time.process_time()

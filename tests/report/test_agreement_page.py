@@ -341,6 +341,7 @@ def test_the_lowest_documents_and_pairs_come_first_and_all_disagreements_are_sho
     assert shown == sum(len(each.items) for each in errors)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_counted():
     names = [f"n{n}" for n in range(10)]
     draw = random.Random(0)
@@ -386,6 +387,7 @@ def test_many_labels_are_cut_with_a_note():
     assert "the lowest 50 of 80 labels; csv and json have all" in text_of(tree)
 
 
+@pytest.mark.slow
 def test_many_annotators_are_a_list_of_pairs_with_a_note():
     names = [f"n{n:02}" for n in range(21)]
 

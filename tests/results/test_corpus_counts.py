@@ -253,6 +253,7 @@ def test_documents_have_their_lengths_and_zones(random_corpora):
             assert (zones[label].characters if label in zones else 0) == characters
 
 
+@pytest.mark.slow
 def test_a_chain_of_many_overlapping_spans_takes_no_time():
     spans = [Span(at, at + 3) for at in range(0, 60_000, 2)]
 

@@ -166,6 +166,7 @@ def test_accuracy_is_printed_below_the_table():
     assert empty["links/strict"].accuracy.value is None
 
 
+@pytest.mark.slow
 def test_files_workers_shards_and_saved_results_hold_the_accuracy(tmp_path):
     gold, predicted = random_corpora(23, 70)
     for folder in ("gold", "predicted", "whole"):

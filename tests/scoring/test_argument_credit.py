@@ -177,6 +177,7 @@ def test_random_documents_score_as_in_plain_loops(documents):
     assert matched > documents
 
 
+@pytest.mark.slow
 def test_files_shards_orders_and_jobs_give_the_same_numbers(tmp_path):
     gold, predicted = random_corpora(5, 150)
     gold.save(tmp_path / "gold.jsonl")

@@ -145,6 +145,7 @@ def test_items_outside_the_scored_zones_do_not_count():
     assert counts[2] < sum(len(items_of(document)) for document in gold.documents)
 
 
+@pytest.mark.slow
 def test_order_files_workers_and_shards_change_no_number(tmp_path):
     gold, predicted = random_corpora(6, 70)
     expected = score(gold, predicted, STRICT, boot=0)

@@ -200,6 +200,7 @@ def test_exchanged_sides_have_the_same_pairs():
         assert paired == {each for each in theirs if None not in each}
 
 
+@pytest.mark.slow
 def test_orders_files_shards_and_processes_give_the_same_result(tmp_path):
     gold, predicted = make_corpora(make_pairs(4, 200))
     metrics = [f"{layer}/iou:0.4" for layer in IOU_LAYERS]

@@ -156,6 +156,7 @@ def test_sides_can_be_exchanged():
         assert (row.precision, row.recall) == (other.recall, other.precision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zones", [False, True])
 def test_files_shards_orders_and_batches_give_the_same_numbers(tmp_path, zones):
     gold, predicted = random_corpora(5, 150, zones=zones)
