@@ -4,7 +4,11 @@ A task has an annotation by each annotator, whose regions have the annotator's n
 then one with what is settled. It is completed in Label Studio, or another one is, and marked as
 ground truth; that of a task in which nothing is left to decide is marked already. Label Studio
 assigns annotations to its own users, so that the names cannot stand under completed_by; the data
-has them under evalkit_annotators.
+has them under evalkit_annotators, and the number of tasks under evalkit_tasks.
+
+Label Studio saves what people change: relations and new regions have no note, and regions that were
+pasted from another annotation have its note. So an annotator's annotation is the one in which most
+of the regions have the annotator's name.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from evalkit.data.document import Document, Relation
-from evalkit.errors import InputError, LoadError
+from evalkit.errors import InputError, LoadError, quoted_repr
 from evalkit.files import replace_file
 from evalkit.formats import tool_exports
 from evalkit.formats.conversion import ConversionReport
@@ -27,6 +31,8 @@ from evalkit.formats.labelstudio_tasks import LIST, TaskReader, TaskSelection
 from evalkit.formats.offsets import OffsetConvention
 
 ANNOTATORS = "evalkit_annotators"  # the key of the data with the annotators' names
+TASKS = "evalkit_tasks"  # the key of the data with the number of tasks that were written
+MISSING_TASKS = "tasks that were written for adjudication, and are not in the export"
 
 
 class AdjudicationTask(NamedTuple):
@@ -64,14 +70,16 @@ def _select_direction(relation: Relation) -> Relation:
 
 
 def write_tasks(
-    tasks: Iterable[AdjudicationTask], path: Path, conversion: ConversionReport
+    tasks: Sequence[AdjudicationTask], path: Path, conversion: ConversionReport
 ) -> None:
     """Writes a JSON list of tasks, whose documents are those of `select_held`."""
     with replace_file(path) as file:
         separator = b"[\n"
         for number, task in enumerate(tasks, 1):
+            encoded = _encode_task(task, number, conversion)
+            encoded["data"][TASKS] = len(tasks)
             file.write(separator)
-            file.write(msgspec.json.encode(_encode_task(task, number, conversion)))
+            file.write(msgspec.json.encode(encoded))
             separator = b",\n"
         file.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
 
@@ -99,14 +107,18 @@ def _encode_task(
 
 def read_tasks(path: Path, conversion: ConversionReport) -> Iterator[AdjudicationTask]:
     """Yields each task. `settled` is its annotation that is marked as ground truth; None if there
-    is none. Raises LoadError for an invalid task, and for one with several marked annotations.
+    is none. Tasks that were written and are missing are counted. Raises LoadError for an invalid
+    task, for one with several marked annotations, and for one without an annotation of each
+    annotator where none is marked.
     """
     errors: list[str] = []
+    count = written = 0
     for count, (position, raw) in enumerate(iter_list(path, LIST), 1):
         try:
             if isinstance(raw, LoadError):
                 raise raw
             task = _TaskVersions(raw, position, f"doc-{count}", conversion)
+            written = max(written, task.written)
             found = task.read()
         except LoadError as error:
             errors += error.errors
@@ -114,6 +126,8 @@ def read_tasks(path: Path, conversion: ConversionReport) -> Iterator[Adjudicatio
             errors.append(f"{position}: {error}")
         else:
             yield found
+    if count < written:
+        conversion.skipped.add(MISSING_TASKS, str(path), written - count)
     if errors:
         raise LoadError(errors)
 
@@ -131,7 +145,10 @@ class _TaskVersions:
                 " adjudicate wrote"
             )
         self._names: list[str] = data[ANNOTATORS]
-        self._raw = {**raw, "data": {k: v for k, v in data.items() if k != ANNOTATORS}}
+        number = data.get(TASKS)
+        self.written = number if isinstance(number, int) else 0
+        plain = {key: value for key, value in data.items() if key not in (ANNOTATORS, TASKS)}
+        self._raw = {**raw, "data": plain}
         self._raw.pop("predictions", None)
         self._position = position
         self._default_id = default_id
@@ -151,12 +168,34 @@ class _TaskVersions:
         if marked or not self._names:
             settled = self._build(marked, self._conversion)
         versions = {}
+        missing = []
         for name in self._names:
-            own: dict[str, Any] = next(
-                (each for each in valid if _annotator_of(each) == name), {"result": []}
+            own = self._find_annotation(name, valid)
+            if own is not None:
+                versions[name] = self._build([own], ConversionReport())
+            elif settled is not None:
+                versions[name] = settled
+            else:
+                missing.append(quoted_repr(name))
+        if missing:
+            raise InputError(
+                f"no annotation of {', '.join(missing)}, and none that is marked as ground truth:"
+                " mark the one that gold is to have"
             )
-            versions[name] = self._build([own], ConversionReport())
         return AdjudicationTask(versions, settled, settled is not None)
+
+    def _find_annotation(
+        self, name: str, annotations: Sequence[dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """The annotation of an annotator, which may have no regions; None if it is not there."""
+        shares = []
+        for annotation in annotations:
+            if not annotation.get("ground_truth"):
+                shares.append((_share_of(name, annotation), annotation))
+        best = max((share for share, _ in shares), default=0.0)
+        if best > 0.5:
+            return next(annotation for share, annotation in shares if share == best)
+        return next((each for _, each in shares if not each.get("result")), None)
 
     def _build(
         self, annotations: Sequence[dict[str, Any]], conversion: ConversionReport
@@ -190,13 +229,15 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _annotator_of(annotation: dict[str, Any]) -> str | None:
-    """The annotator whose name all regions have as a note; None for another annotation."""
+def _share_of(name: str, annotation: dict[str, Any]) -> float:
+    """The share of the regions of an annotation that have a name as their note."""
     result = annotation.get("result")
-    if annotation.get("ground_truth") or not isinstance(result, list) or not result:
-        return None
-    names = {_note_of(item) for item in result if isinstance(item, dict)}
-    return names.pop() if len(names) == 1 else None
+    regions = []
+    for item in result if isinstance(result, list) else ():
+        if isinstance(item, dict) and item.get("type") != "relation":
+            regions.append(item)
+    noted = sum(_note_of(region) == name for region in regions)
+    return noted / len(regions) if regions else 0.0
 
 
 def _note_of(item: dict[str, Any]) -> str | None:
