@@ -12,11 +12,13 @@
     suffix  IOB2 with the prefix behind the label, as in PER-B
 
 O is outside under all of them. The first dash of a tag separates the prefix from the label; under
-`suffix` the last one separates the label from the suffix.
+`suffix` the last one separates the label from the suffix. A prefix alone, such as B and I in data
+with a single label (the BioBERT files of NCBI-disease and BC5CDR), has the label `entity`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from evalkit.errors import UnknownNameError, quoted_repr
@@ -24,6 +26,7 @@ from evalkit.errors import UnknownNameError, quoted_repr
 # What a tag does: kinds in the arrays of `tags.NonOutsideTags`
 OUTSIDE, BEGIN, INSIDE, END, SINGLE = range(5)
 BARE, SUFFIX = "bare", "suffix"
+UNNAMED_LABEL = "entity"  # of tags that are a prefix alone
 LETTERS = {
     "IOB2": {"B": BEGIN, "I": INSIDE},
     "IOB1": {"B": BEGIN, "I": INSIDE},
@@ -65,6 +68,10 @@ WRITTEN_LETTERS = {
 }
 
 
+_PREFIXES = frozenset("BIELMSU")
+_OTHER_SEPARATOR = re.compile("(?P<prefix>[BIELMSUbielmsu])[_.:/|](?P<label>.+)")
+
+
 class ParsedTag(NamedTuple):
     """A tag other than O. letter: "" under the tagging `bare`."""
 
@@ -83,14 +90,36 @@ def parse_tag(tag: str, tagging: str) -> ParsedTag | None:
 
     >>> parse_tag("B-PER", "IOB2"), parse_tag("PER-B", "suffix"), parse_tag("PER", "IOB2")
     (ParsedTag(letter='B', label='PER'), ParsedTag(letter='B', label='PER'), None)
+    >>> parse_tag("B", "IOB2")
+    ParsedTag(letter='B', label='entity')
     """
     if tagging == BARE:
         letter, label = "", "" if tag == "O" else tag
     elif tagging == SUFFIX:
         label, _, letter = tag.rpartition("-")
+    elif is_prefix(tag, tagging):
+        letter, label = tag, UNNAMED_LABEL
     else:
         letter, _, label = tag.partition("-")
     return ParsedTag(letter, label) if letter in LETTERS[tagging] and label else None
+
+
+def is_prefix(tag: str, tagging: str) -> bool:
+    """Whether a tag is a prefix of the tagging alone, without a label.
+
+    >>> is_prefix("B", "IOB2"), is_prefix("B-PER", "IOB2"), is_prefix("B", "bare")
+    (True, False, False)
+    """
+    return tagging not in (BARE, SUFFIX) and tag in LETTERS[tagging]
+
+
+def describe_prefix(tag: str) -> str:
+    """The note in a report about a tag that is a prefix alone.
+
+    >>> describe_prefix("B")
+    'tags B without label, which are read as B-entity'
+    """
+    return f"tags {tag} without label, which are read as {tag}-{UNNAMED_LABEL}"
 
 
 def spell_tag(letter: str, label: str, tagging: str) -> str:
@@ -102,6 +131,32 @@ def spell_tag(letter: str, label: str, tagging: str) -> str:
     if tagging == BARE:
         return label
     return f"{label}-{letter}" if tagging == SUFFIX else f"{letter}-{label}"
+
+
+def correct_spelling(tag: str) -> str:
+    """A string that is not a tag as it is with a prefix in upper case, a dash behind it, and the
+    letter O in place of zero.
+
+    >>> correct_spelling("b-PER"), correct_spelling("B_PER"), correct_spelling("0")
+    ('B-PER', 'B-PER', 'O')
+    """
+    if tag == "0":
+        return "O"
+    other_separator = _OTHER_SEPARATOR.fullmatch(tag)
+    if other_separator is not None:
+        return f"{other_separator['prefix'].upper()}-{other_separator['label']}"
+    prefix, dash, label = tag.partition("-")
+    return prefix.upper() + dash + label
+
+
+def has_prefix(tag: str) -> bool:
+    """Whether a tag may have a prefix or suffix: it has a dash, which labels rarely have, or is a
+    prefix alone, or one with another separator.
+
+    >>> has_prefix("B-PER"), has_prefix("B"), has_prefix("B_PER"), has_prefix("PER")
+    (True, True, True, False)
+    """
+    return "-" in tag or tag in _PREFIXES or _OTHER_SEPARATOR.fullmatch(tag) is not None
 
 
 def unknown_tag_problem(tag: str, tagging: str) -> str:
@@ -123,6 +178,8 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     "'B-LOC' is followed by 'E-ORG', which is invalid BIOES: I-LOC or E-LOC is expected after it"
     >>> explain_invalid("IOB2", "O", "I-PER", None)
     "'I-PER' is preceded by 'O', which is invalid IOB2: B-PER or I-PER is expected before it"
+    >>> explain_invalid("IOB2", "O", "I", None)
+    "'I' is preceded by 'O', which is invalid IOB2: B or I is expected before it"
     """
     parsed = parse_tag(tag, tagging)
     if parsed is None:
@@ -130,20 +187,22 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     letter, label = parsed
     letters = LETTERS[tagging]
     kind = letters[letter]
+    has_label = not is_prefix(tag, tagging)
     preceding = f"{quoted_repr(tag)} begins the sentence"
     if before is not None:
         preceding = f"{quoted_repr(tag)} is preceded by {quoted_repr(before)}"
     following = f"{quoted_repr(tag)} ends the sentence"
     if after is not None:
         following = f"{quoted_repr(tag)} is followed by {quoted_repr(after)}"
+    inside = spell_tag("I", label, tagging) if has_label else "I"
     if tagging == "IOB1":
         return (
-            f"{preceding}, which is invalid IOB1: I-{label} is expected, since B- begins a span"
+            f"{preceding}, which is invalid IOB1: {inside} is expected, since B- begins a span"
             " only right after another of its label"
         )
     if tagging == "IOE1":
         return (
-            f"{following}, which is invalid IOE1: I-{label} is expected, since E- ends a span only"
+            f"{following}, which is invalid IOE1: {inside} is expected, since E- ends a span only"
             " right before another of its label"
         )
     opening = [name for name, of in letters.items() if of in (BEGIN, INSIDE)]
@@ -154,5 +213,7 @@ def explain_invalid(tagging: str, before: str | None, tag: str, after: str | Non
     expected, context, side = closing, following, "after"
     if needs_open and not is_open:
         expected, context, side = opening, preceding, "before"
-    expected_tags = " or ".join(spell_tag(name, label, tagging) for name in expected)
+    if has_label:
+        expected = [spell_tag(name, label, tagging) for name in expected]
+    expected_tags = " or ".join(expected)
     return f"{context}, which is invalid {tagging}: {expected_tags} is expected {side} it"

@@ -40,7 +40,9 @@ from evalkit.data.taggings import (
     OUTSIDE,
     SUFFIX,
     check_tagging,
+    correct_spelling,
     explain_invalid,
+    is_prefix,
     parse_tag,
     unknown_tag_problem,
 )
@@ -119,7 +121,7 @@ class _TagCodes(dict[str, int]):
         parsed = parse_tag(tag, self._tagging)
         if parsed is None:
             problem = unknown_tag_problem(tag, self._tagging)
-            raise InputError(f"{self.side} tags: {problem}{advise_tagging(tag)}")
+            raise InputError(f"{self.side} tags: {problem}{advise_tagging(tag, self._tagging)}")
         letter, label = parsed
         if escape_surrogates(label) != label:
             raise InputError(
@@ -145,6 +147,11 @@ class TagReader:
             raise UnknownNameError("repair", repair, REPAIRS)
         self.tagging, self.repair, self.labels = tagging, repair, Vocabulary()
         self._codes = _TagCodes(tagging, self.labels)
+
+    @property
+    def prefixes(self) -> list[str]:
+        """The tags read so far that are a prefix alone, without a label."""
+        return [tag for tag in self._codes.tags if is_prefix(tag, self.tagging)]
 
     def read(self, sequences: Sequence[Sequence[str]], name: str) -> NonOutsideTags:
         """Returns the tags that are not O, and their positions.
@@ -240,13 +247,18 @@ class TagReader:
         return f"{location}: {error}; {advise_repair()}"
 
 
-def advise_tagging(tag: str) -> str:
+def advise_tagging(tag: str, tagging: str = "IOB2") -> str:
     """The end of a message about a string that is not a tag, if it is one under a tagging that is
-    read on request only.
+    read on request only, or in another spelling.
 
     >>> advise_tagging("PERSON"), advise_tagging("PER-B")
     ('; tagging="bare" reads labels without prefix', '; tagging="suffix" reads PER-B as B-PER')
+    >>> advise_tagging("B_PER")
+    "; did you mean 'B-PER'?"
     """
+    corrected = correct_spelling(tag)
+    if corrected != tag and (corrected == "O" or parse_tag(corrected, tagging) is not None):
+        return f"; did you mean {quoted_repr(corrected)}?"
     if parse_tag(tag, SUFFIX) is not None:
         option, effect = spell_option("tagging", SUFFIX, of="format"), "reads PER-B as B-PER"
     elif re.fullmatch(r"\w{2,}", tag):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, NamedTuple
 
+from evalkit.formats.conll_header import HEADER_TOKENS
 from evalkit.formats.conll_rows import RANGE, SPLITTERS
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMMENT = re.compile(r"#[ \t]+[^ \t]|#[^\t]*[^ \t][ \t]*=")
 _JOINED_TAG = re.compile(r"(?:[^|]+\|)+(?:O|[BIESLUM]-[^|]+)")
-# The first row of a file with these names of columns is no token. Names of tags in use: those of
-# HIPE (NE-COARSE-LIT) and of tables with ner_tags.
-HEADER_TOKENS = ("token", "tokens", "word", "words", "form")
-HEADER_TAGS = re.compile(r"(tags?|labels?|bio|iob2?|ner?([-_].*)?)", re.IGNORECASE)
 
 
 class ConllLayout(NamedTuple):

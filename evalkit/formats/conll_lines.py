@@ -11,7 +11,8 @@ from typing import BinaryIO
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 from evalkit.formats.conll_division import ConllDocument, DocumentDivision, decode_line
 from evalkit.formats.conll_documents import DOC_TEXT_PREFIX, parse_mark
-from evalkit.formats.conll_layout import HEADER_TAGS, HEADER_TOKENS, UNKNOWN_LAYOUT, ConllLayout
+from evalkit.formats.conll_header import HEADER_TAGS, HEADER_TOKENS
+from evalkit.formats.conll_layout import UNKNOWN_LAYOUT, ConllLayout
 from evalkit.formats.conll_rows import RANGE, SPLITTERS, Rows, read_blocks, split_rows
 from evalkit.formats.conversion import ConversionReport
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,11 @@ from evalkit.data.document import Document, Entity
 from evalkit.data.taggings import (
     BARE,
     TAG_FORMATS,
+    correct_spelling,
+    describe_prefix,
     explain_invalid,
+    has_prefix,
+    is_prefix,
     parse_tag,
     unknown_tag_problem,
 )
@@ -118,14 +122,15 @@ class ConllReader:
     def _is_tag(self, tag: str) -> bool:
         if parse_tag(tag, self._tagging) is not None:
             self._valid_tags.add(tag)
+            if is_prefix(tag, self._tagging):
+                self._conversion.detected.add(describe_prefix(tag), str(self._path))
         return tag in self._valid_tags
 
     def _unknown_tag_error(self, line: int, tag: str) -> str:
-        prefix, dash, label = tag.partition("-")
-        upper_tag = prefix.upper() + dash + label
+        corrected = correct_spelling(tag)
         hint = self._tagging_hint
-        if self._is_tag(upper_tag):
-            hint = f"; did you mean {upper_tag!r}?"
+        if self._is_tag(corrected):
+            hint = f"; did you mean {quoted_repr(corrected)}?"
         return f"{self._path}:{line}: {unknown_tag_problem(tag, self._tagging)}{hint}"
 
     @cached_property
@@ -143,7 +148,7 @@ class ConllReader:
             for tagging, tags in list(fitting.items()):
                 if not _is_valid(tags, list(sentences)):
                     del fitting[tagging]
-            if any("-" in tag for tags in sentences for tag in tags):  # labels rarely have a dash
+            if any(map(has_prefix, chain.from_iterable(sentences))):
                 fitting.pop(BARE, None)
             if not fitting:
                 break

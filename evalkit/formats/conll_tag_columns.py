@@ -8,7 +8,7 @@ from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from evalkit.errors import spell_option
-from evalkit.formats.conll_layout import HEADER_TOKENS
+from evalkit.formats.conll_header import HEADER_TOKENS
 from evalkit.formats.conll_lines import ConllColumns
 from evalkit.formats.conll_rows import RANGE, SPLITTERS
 
@@ -22,11 +22,13 @@ class TagColumns(NamedTuple):
     """Which columns hold tags.
 
     labels: of each column that has nothing but tags and O, by column. read_labels: those in the
-    columns that are read, whatever else is in them.
+    columns that are read, whatever else is in them. swapped: the columns of tokens and tags, if the
+    column that is read as tokens has nothing but tags, as in files with the tag first.
     """
 
     labels: dict[int, set[str]]
     read_labels: set[str]
+    swapped: tuple[int, int] | None = None
 
     @property
     def further(self) -> tuple[int, ...]:
@@ -38,7 +40,16 @@ class TagColumns(NamedTuple):
     def advise(self) -> str | None:
         """How to read the columns with tags, if those that are read have none."""
         candidates = [column for column, labels in self.labels.items() if labels]
-        if self.read_labels or not candidates:
+        if self.read_labels:
+            return None
+        if not candidates and self.swapped is not None:
+            tokens, tags = self.swapped
+            options = [
+                spell_option("tag_column", tags, of="format"),
+                spell_option("token_column", tokens, of="format"),
+            ]
+            return f"; column {tags} has tags: use {' and '.join(options)}"
+        if not candidates:
             return None
         option = spell_option("tag_column", candidates[0], of="format")
         if len(candidates) == 1:
@@ -55,8 +66,8 @@ def find_tag_columns(file: BinaryIO, columns: ConllColumns) -> TagColumns:
     if columns.layout.is_joined or not count or not exist:
         return TagColumns({}, set())
     read = {column % count for column in named[1:]}
+    token = columns.token % count
     labels: dict[int, set[str]] = {column: set() for column in range(count)}
-    del labels[columns.token % count]
     read_labels: set[str] = set()
     for cells in _iter_rows(islice(file, MAX_LINES), columns):
         for column in read:
@@ -70,7 +81,8 @@ def find_tag_columns(file: BinaryIO, columns: ConllColumns) -> TagColumns:
                 labels[column].add(match["label"])
     for column in read:
         labels.pop(column, None)
-    return TagColumns(labels, read_labels)
+    swapped = (columns.tag % count, token) if labels.pop(token, None) else None
+    return TagColumns(labels, read_labels, swapped)
 
 
 def _iter_rows(lines: Iterable[bytes], columns: ConllColumns) -> Iterator[list[str]]:

@@ -189,3 +189,50 @@ def test_the_error_for_other_tags_names_the_tagging(tag, advice):
 def test_names_of_other_tools_are_understood_in_the_message(name, meant):
     with pytest.raises(InputError, match=f"did you mean '{meant}"):
         score_tags([["O"]], [["O"]], tagging=name)
+
+
+@pytest.mark.parametrize("tagging", [t for t in TAG_FORMATS if t not in ("bare", "suffix")])
+def test_tags_without_label_are_those_of_one_label(tagging):
+    draw = random.Random(4)
+    for _ in range(200):
+        sentence = random_tags(draw, tagging)
+        bare = [tag if tag == "O" else tag[0] for tag in sentence]
+        labelled = [tag if tag == "O" else f"{tag[0]}-entity" for tag in sentence]
+        for repair in ("begin", "discard"):
+            assert read_spans([bare], tagging, repair) == read_spans([labelled], tagging, repair)
+        expected = spans_of(labelled, tagging)
+        if expected is None:
+            with pytest.raises(InputError, match=f"which is invalid {tagging}: [A-Z] (or|is) "):
+                read_spans([bare], tagging)
+        else:
+            assert read_spans([bare], tagging) == [(0, *span) for span in expected]
+
+
+def test_tags_without_label_are_scored_and_are_no_labels():
+    # NCBI-disease and other data of BioBERT: 1 of 2 predicted and of 2 gold spans is correct
+    gold, predicted = [["O", "B", "I", "O", "B"]], [["O", "B", "B", "O", "B"]]
+
+    scores = score_tags(gold, predicted, boot=0)["entities/strict"]
+
+    assert (scores.micro.tp, scores.micro.fp, scores.micro.fn) == (1, 2, 1)
+    assert list(scores.labels) == ["entity"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "advice"),
+    [
+        ("PERSON", 'tagging="bare" reads labels without prefix'),
+        ("B_PER", "did you mean 'B-PER'?"),
+        ("b-PER", "did you mean 'B-PER'?"),
+        ("I:PER", "did you mean 'I-PER'?"),
+        ("0", "did you mean 'O'?"),
+        ("PER-B", 'tagging="suffix" reads PER-B as B-PER'),
+    ],
+)
+def test_what_is_no_tag_is_answered_with_the_tag_or_tagging_that_is_meant(tag, advice):
+    with pytest.raises(InputError) as error:
+        score_tags([[tag]], [["O"]])
+
+    assert str(error.value) == (
+        f"gold tags: invalid IOB2 tag {tag!r}: expected O, B-LABEL or I-LABEL; {advice}"
+    )
