@@ -18,7 +18,8 @@ have no tag. The report says so. spaCy's files with a sentence on each line
 (`Ada|NNP|B-PER ran|VBD|O`) are read, too; their columns are those between the bars.
 
 A document without an id gets the id "doc-N", where N is its number in the file. The first dash of a
-tag separates the prefix from the label.
+tag separates the prefix from the label. Tags that are a prefix alone, such as the B and I of data
+with one label (BioBERT's), have the label `entity`, which the report says.
 
 **Documents.** The reading option `documents` is what is read as a document:
 

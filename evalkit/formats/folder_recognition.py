@@ -8,19 +8,27 @@ columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError
 from evalkit.files import strip_compression
-from evalkit.formats.recognition import LITBANK_LINE, iter_records, read_head, recognize_all
+from evalkit.formats.line_recognition import LITBANK_LINE
+from evalkit.formats.recognition import (
+    TAGS,
+    has_tagged_tokens,
+    iter_records,
+    read_head,
+    recognize_all,
+)
 
 # Files of a data set on the Hub, or saved by `datasets`
 DATASET_FILES = ("dataset_dict.json", "dataset_info.json", "state.json")
 HUB_DOCUMENTS = "data/documents.jsonl"  # which evalkit writes, with these columns
 DOCUMENT_COLUMNS = {"id", "sha256", "layers"}
 ROW_SUFFIXES = (".jsonl", ".json", ".parquet")
-TAGS = "tags"  # at the end of the name of a column of tags, such as ner_tags
+MAX_INNER_FILES = 1000  # of subfolders that are looked at
 MAX_FILES = 20  # of a data set whose columns are looked at
 # Tables of novels of the Project Dialogism Novel Corpus
 NOVEL_TABLES = ("quotation_info.csv", "*/quotation_info.csv", "data/*/quotation_info.csv")
@@ -94,18 +102,11 @@ def _dataset_files(path: Path) -> list[Path]:
 def _has_tagged_tokens(file: Path) -> bool:
     """Whether the rows of a file have a list `tokens`, and one of tags for the same tokens."""
     if file.suffix == ".parquet":
-        return _has_columns_of_tags(file)
-    row = _first_row(file)
-    tokens = row.get("tokens")
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        return False
-    for name, tags in row.items():
-        if name.endswith(TAGS) and isinstance(tags, list) and len(tags) == len(tokens):
-            return True
-    return False
+        return has_columns_of_tags(file)
+    return has_tagged_tokens(_first_row(file))
 
 
-def _has_columns_of_tags(file: Path) -> bool:
+def has_columns_of_tags(file: Path) -> bool:
     """Whether a Parquet file has lists of tokens and of tags."""
     from pyarrow import ArrowException, types
     from pyarrow.parquet import read_schema
@@ -129,12 +130,25 @@ def _first_row(file: Path) -> Mapping[str, Any]:
 
 def _locations_in(path: Path) -> dict[str, str]:
     """The location of the files of each format in a folder, by format."""
-    locations: dict[str, str] = {}
     files = sorted(path.iterdir()) if path.is_dir() else []
+    return _locations_of(files, path) or _locations_of(_files_in_subfolders(path), path)
+
+
+def _files_in_subfolders(path: Path) -> list[Path]:
+    """The first files in the subfolders of a folder, which brat, cas and webanno read, too."""
+    inner = chain.from_iterable(path.glob(pattern) for pattern in ("*/*", "*/*/*"))
+    return sorted(islice(inner, MAX_INNER_FILES))
+
+
+def _locations_of(files: Iterable[Path], path: Path) -> dict[str, str]:
+    """The location of each format that some files of a folder, or of its subfolders, have."""
+    locations: dict[str, str] = {}
     for file in files:
-        if file.suffix in FOLDER_SUFFIXES:
-            format, reads_folders = FOLDER_SUFFIXES[file.suffix]
-            locations.setdefault(format, f"{format}:{path if reads_folders else file}")
+        format, reads_folders = FOLDER_SUFFIXES.get(file.suffix, ("", False))
+        if reads_folders:
+            locations[format] = f"{format}:{path}"
+        elif format and file.parent == path:
+            locations.setdefault(format, f"{format}:{file}")
     if "brat" in locations and _has_litbank_lines(files):
         del locations["brat"]
         locations["litbank"] = f"litbank:{path}"

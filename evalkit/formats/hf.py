@@ -1,15 +1,17 @@
-"""Data sets of the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR` for a folder.
+"""Data sets of the package `datasets`: `hf://OWNER/NAME` on the Hub, `hf:DIR`, or `hf:FILE`.
 
 Two kinds of data sets are read. One has the config `documents`, which `evalkit publish` and this
 module write; it is read without loss. The other has a column of tokens and a column of tags, such
 as CoNLL-2003 (`tokens`, `ner_tags` with a ClassLabel). There a row is a document: its text is the
-tokens joined by one space, its id the `id` of the row, else SPLIT-N.
+tokens joined by one space, its id the `id` of the row, else SPLIT-N. A file is one of such rows, in
+JSON, JSONL or Parquet, and its split is `train`. (Source: the documentation of datasets 4.)
 
 **Reading options**
 
 - `config`, `split`, `revision`: as in `load_dataset`. They are required where a data set has
   several configs or splits.
-- `token_column`, `tag_column`: the names of the columns.
+- `token_column`, `tag_column`: the names of the columns. By default the tags are in `ner_tags`, the
+  only column with a ClassLabel, or the only one whose name ends with "tags".
 - `tagging`, `repair`: how tags are read, as for conll.
 - `names`: the tags that numbers stand for, from 0 on, such as names=O,B-PER,I-PER, where the data
   set does not name them (a ClassLabel does).
@@ -33,7 +35,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.data.document import LAYERS, Document, Entity
+from evalkit.data.document import LAYERS, Document
 from evalkit.data.json_keys import reject_duplicate_keys
 from evalkit.data.schema import Schema, encode_schema, load_schema
 from evalkit.data.tags import TagReader
@@ -48,6 +50,7 @@ from evalkit.formats.hf_tables import (
     features,
     table_rows,
 )
+from evalkit.formats.hf_tags import TokenTagDataset
 from evalkit.formats.hf_withheld import Texts, digest_errors, text_lookup
 from evalkit.formats.registry import DocumentResults
 
@@ -181,145 +184,6 @@ def _documents(name: str, dataset: Any, texts: Texts | None) -> DocumentResults:
         if row.get("text") is None:
             errors = [f"{position}: {error}" for error in digest_errors(row, document)]
         yield position, LoadError(errors) if errors else document
-
-
-class TokenTagDataset:
-    """Builds documents from a data set with a column of tokens and a column of tags."""
-
-    def __init__(
-        self,
-        name: str,
-        dataset: Any,
-        conversion: ConversionReport,
-        *,
-        tokens: str,
-        tags: str | None,
-        names: str | Sequence[str] | None,
-    ) -> None:
-        """Finds the columns. Raises InputError with the existing columns if one is missing.
-
-        names: the tags that numbers stand for, from 0 on; None for those of the data set.
-        """
-        self.name, self.dataset, self.conversion = name, dataset, conversion
-        self.tokens, self.tags = tokens, tags or self._tags()
-        for option, column in (("token_column", self.tokens), ("tag_column", self.tags)):
-            if column not in dataset.column_names:
-                raise InputError(
-                    f"{name}: no column {quoted_repr(column)}; name one with"
-                    f" {spell_option(option, 'NAME', of='format')}:"
-                    f" {', '.join(dataset.column_names)}"
-                )
-        class_label = getattr(dataset.features[self.tags], "feature", None)
-        self.names = getattr(class_label, "names", None)
-        if names is not None:
-            self.names = names.split(",") if isinstance(names, str) else list(names)
-
-    def _tags(self) -> str:
-        """Returns the column of tags: ner_tags, or the only column with a ClassLabel."""
-        if "ner_tags" in self.dataset.column_names:
-            return "ner_tags"
-        labelled: list[str] = []
-        for name, feature in self.dataset.features.items():
-            if hasattr(getattr(feature, "feature", None), "names"):
-                labelled.append(name)
-        if len(labelled) == 1:
-            return labelled[0]
-        raise InputError(
-            f"{self.name}: no single column of tags; name one with"
-            f" {spell_option('tag_column', 'NAME', of='format')}:"
-            f" {', '.join(labelled or self.dataset.column_names)}"
-        )
-
-    def documents(self, tags: TagReader, split: str) -> DocumentResults:
-        """Yields the location of each row with its document, or a LoadError."""
-        for column in self.dataset.column_names:
-            if column not in (self.tokens, self.tags, "id"):
-                self.conversion.add("columns", f"{self.name}: {column}")
-        self.check()
-        tag_rows = [self.strings(row) for row in self.dataset[self.tags]]
-        try:
-            spans = tags.spans(tags.read(tag_rows, self.tags), self.tags)
-        except InputError as error:
-            raise LoadError([f"{self.name}: {error}"]) from None
-        if spans.improper:
-            self.conversion.repaired.add(
-                f"invalid tags, repaired as {tags.repair}",
-                f"{self.name}: {self.tags}",
-                spans.improper,
-            )
-        row_spans: list[list[tuple[str, int, int]]] = [[] for _ in tag_rows]
-        labels = list(tags.labels)
-        for row, start, end, label in zip(
-            spans.sequence.tolist(), spans.start.tolist(), spans.end.tolist(), spans.label.tolist()
-        ):
-            row_spans[row].append((labels[label], start, end))
-        ids = self.dataset["id"] if "id" in self.dataset.column_names else [None] * len(tag_rows)
-        for number, (row_id, tokens) in enumerate(zip(ids, self.dataset[self.tokens])):
-            id = f"{split}-{number}" if row_id is None else str(row_id)
-            yield self.document(number, id, tokens, len(tag_rows[number]), row_spans[number])
-
-    def check(self) -> None:
-        """Raises LoadError for a row with tokens that are not strings, or with invalid tags."""
-        rows = zip(self.dataset[self.tokens], self.dataset[self.tags])
-        for number, (tokens, tags) in enumerate(rows):
-            if not _is_list_of(tokens, (str,)):
-                column, value, expected = self.tokens, tokens, "strings"
-            elif not _is_list_of(tags, (str, int)):
-                column, value, expected = self.tags, tags, "tags"
-            else:
-                continue
-            raise LoadError(
-                [
-                    f"{self.name}: row {number}: {column}: {quoted_repr(value)}: expected a list of"
-                    f" {expected}"
-                ]
-            )
-
-    def strings(self, row: Any) -> Any:
-        """Returns the tags of a row as strings."""
-        if self.names is None:
-            if any(isinstance(code, int) for code in row):
-                raise InputError(
-                    f"{self.name}: {self.tags}: the tags are numbers without names: name them in"
-                    f" their order with {spell_option('names', 'O,B-PER,I-PER', of='format')}"
-                )
-            return row
-        for code in row:
-            if not (isinstance(code, int) and 0 <= code < len(self.names)):
-                raise InputError(
-                    f"{self.name}: {self.tags}: invalid tag {quoted_repr(code)}: expected the index"
-                    f" of one of {len(self.names)} tags; are the tags of this split published?"
-                )
-        return [self.names[code] for code in row]
-
-    def document(
-        self, number: int, id: str, tokens: Any, tagged: int, spans: list[tuple[str, int, int]]
-    ) -> tuple[str, Document | InputError]:
-        """Returns the location of a row with its document, or a LoadError."""
-        position = f"{self.name}: row {number}"
-        if len(tokens) != tagged:
-            return position, LoadError(
-                [
-                    f"{position}: {len(tokens)} {self.tokens} and {tagged} {self.tags}; each token"
-                    " has one tag"
-                ]
-            )
-        starts, at = [], 0
-        for token in tokens:
-            starts.append(at)
-            at += len(token) + 1
-        try:
-            entities = []
-            for label, first, past in spans:
-                end = starts[past - 1] + len(tokens[past - 1])
-                entities.append(Entity(label, starts[first], end))
-            return position, Document(id, " ".join(tokens), tuple(entities))
-        except DocumentError as error:
-            return position, LoadError([f"{position}: {error}"])
-
-
-def _is_list_of(value: Any, types: tuple[type, ...]) -> bool:
-    return isinstance(value, list) and all(isinstance(item, types) for item in value)
 
 
 def schema_of(path: Path, *, revision: str | None = None) -> Schema | None:

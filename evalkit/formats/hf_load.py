@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import InputError, quoted_repr, spell_option, to_one_line
-from evalkit.files import list_inputs
+from evalkit.files import list_inputs, open_input
 from evalkit.formats.front_matter import parse_yaml, split_front_matter
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 def name_of(path: Path) -> str:
@@ -35,16 +37,19 @@ def load_split(
     Raises InputError, on one line, if it cannot be loaded.
     """
     name = name_of(path)
-    if not is_remote(path) and not path.is_dir():
+    if not is_remote(path) and not path.exists():
         raise InputError(
-            f"{name}: no such folder; a data set on the Hub is written hf://OWNER/NAME"
+            f"{name}: no such file or folder; a data set on the Hub is written hf://OWNER/NAME"
         )
-    if not is_remote(path):
+    if not is_remote(path) and path.is_dir():
         list_inputs(path)  # `datasets` would wait for a pipe, and follow links
         _check_readme(path / "README.md")
     with quiet(name):
-        location = name if is_remote(path) else str(path.resolve())
-        datasets_by_split = _from_disk(path) or _load_dataset(location, config, revision)
+        if path.is_file():
+            datasets_by_split = _load_file(path)
+        else:
+            location = name if is_remote(path) else str(path.resolve())
+            datasets_by_split = _from_disk(path) or _load_dataset(location, config, revision)
     splits = list(datasets_by_split)
     if split is None and len(splits) > 1:
         raise InputError(
@@ -77,6 +82,18 @@ def _from_disk(path: Path) -> Any:
         return None
     loaded = datasets.load_from_disk(str(path))
     return loaded if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
+
+
+def _load_file(path: Path) -> Any:
+    """Returns the rows of a JSON, JSONL or Parquet file as the only split, named train."""
+    import datasets
+
+    open_input(path).close()  # which refuses what is no file
+    kind = "parquet" if path.suffix in PARQUET_SUFFIXES else "json"
+    with tempfile.TemporaryDirectory() as cache:
+        return datasets.load_dataset(
+            kind, data_files=str(path.resolve()), cache_dir=cache, keep_in_memory=True
+        )
 
 
 def _load_dataset(name: str, config: str | None, revision: str | None) -> Any:

@@ -72,10 +72,12 @@ def document_from_example(example: Any, number: int, conversion: ConversionRepor
         not isinstance(example, (tuple, list))
         or len(example) != 2
         or not isinstance(example[0], str)
-        or not isinstance(example[1], Mapping)
+        or not isinstance(example[1], (Mapping, tuple, list))
     ):
         raise InputError(f"{location}: expected {EXPECTED}, got {quoted_repr(example)}")
     text, annotations = example
+    if not isinstance(annotations, Mapping):  # as in spaCy 1
+        annotations = {"entities": annotations}
     for key in annotations:
         if key != "entities":
             conversion.add(f"{quoted_repr(key)} annotations", location)

@@ -37,7 +37,7 @@ from evalkit.formats.reading_options import (
     own_options,
     split_options,
 )
-from evalkit.formats.recognition import recognize
+from evalkit.formats.recognition import iter_records, recognize
 from evalkit.formats.registry import (
     CorpusLocation,
     DocumentResults,
@@ -225,7 +225,8 @@ class _ErrorPolicy:
 
 def _refuse_parquet(location: CorpusLocation) -> None:
     """Raises InputError for a Parquet file that is to be read in another format."""
-    if starts_as_parquet(location.path) and not is_parquet_file(location):
+    reads_parquet = is_parquet_file(location) or location.format == "hf"
+    if starts_as_parquet(location.path) and not reads_parquet:
         raise InputError(
             f"{location.path}: a Parquet file: read it as parquet:{location.path}, or name it"
             " .parquet"
@@ -311,7 +312,7 @@ def _advise(location: CorpusLocation, errors: _ErrorPolicy, kept: int) -> Iterat
     if errors.is_refused:
         advice.append(f"not read further, since {errors.count:,} documents have errors")
     if errors.count and not kept:
-        advice += _advise_format(location)
+        advice += _advise_format(location) or _advise_unknown_format(location)
         if location.is_detected:
             advice.append(
                 f"the format {location.format} was detected; for another one, write its name before"
@@ -337,6 +338,20 @@ def _advise_format(location: CorpusLocation) -> list[str]:
     if not isinstance(first, Document):
         return []
     return [f"its content is that of {name}: read it as {name}:{location.path}"]
+
+
+def _advise_unknown_format(location: CorpusLocation) -> list[str]:
+    """How to read a JSONL file whose records have other keys than evalkit's."""
+    if location.format is not None or location.format_name != "jsonl":
+        return []
+    record = next(iter_records(location.path), None)
+    own_keys = set(location.module.QuotedDocumentLine.__struct_fields__)
+    if not isinstance(record, dict) or record.keys() <= own_keys:
+        return []
+    return [
+        "evalkit's own format was read, by the suffix; for another one, write its name before the"
+        f" path, such as doccano:{location.path}; `evalkit formats` lists all"
+    ]
 
 
 SKIPPING = "to leave out documents with errors, load with "

@@ -51,6 +51,7 @@ from evalkit.formats.arrow_documents import DocumentColumns, has_document_rows, 
 from evalkit.formats.arrow_spans import read_span_table
 from evalkit.formats.arrow_writing import document_schema
 from evalkit.formats.conversion import ConversionReport, skip_unannotated
+from evalkit.formats.folder_recognition import has_columns_of_tags
 from evalkit.formats.hf_tables import table_rows
 from evalkit.formats.hf_withheld import Texts, text_lookup
 from evalkit.formats.parquet_stream import iter_batches, open_parquet
@@ -106,6 +107,8 @@ def _find_lookup(
 
 def read_spans(path: Path, conversion: ConversionReport) -> SpanTable:
     """Returns the entities of a file with an entity in each row."""
+    if has_columns_of_tags(path):
+        raise InputError(f"{path}: a table of tokens and tags: read it as hf:{path}")
     with open_parquet(path) as file:
         schema = file.schema_arrow
         batches = iter_batches(file, path, schema.names)

@@ -1,9 +1,8 @@
 """Recognizes the format of a file by its first records or lines.
 
-SIGNS has the formats of JSON records, LINE_SIGNS those of text files; tables are recognized by the
-columns in their header. A path without a format name
-is read in the format that its content has (see `registry.detect_format`), and error messages name
-it. Some formats that evalkit does not read are recognized, too.
+SIGNS has the formats of JSON records; line_recognition.py recognizes other text files. A path
+without a format name is read in the format that its content has (see `registry.detect_format`), and
+error messages name it. Some formats that evalkit does not read are recognized, too.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +17,25 @@ import msgspec
 
 from evalkit.errors import InputError
 from evalkit.files import open_input
-from evalkit.formats.conversion import ConversionReport
-from evalkit.formats.csv_tables import CsvTable
-from evalkit.formats.span_columns import find_span_columns
-from evalkit.formats.token_columns import find_token_columns
+from evalkit.formats.line_recognition import LINE_FORMATS, recognize_text
 
 HEAD = 1_000_000  # number of bytes at the start of a file that are searched for records
 WHOLE_FILE = 64_000_000  # a file with one JSON object is read whole up to this number of bytes
 MAX_RECORDS = 100  # number of records, or of lines, that are looked at
-# The columns of tables of quotations that no others have
-QUOTATION_COLUMNS = (("pdnc", ("quoteByteSpans", "speaker")), ("quotes", ("quote", "speaker")))
 # The keys of annotations in spaCy's examples
 SPACY_KEYS = frozenset(("entities", "spans", "links", "cats", "tags", "heads", "deps", "words"))
+TAGS = "tags"  # at the end of the name of a column of tags, such as ner_tags
+# Names of columns of tokens and tags, which are no labels of entities
+COLUMN = re.compile(
+    r"(.*[_-])?(ids?|text|texts|tokens?|words?|tags?|labels?|sentences?|ner|spans?)"
+)
 Record = Mapping[str, Any]
 
 
-def _has_spans(record: Record) -> bool:
-    return all(
-        isinstance(span, dict) and {"start", "end", "label"} <= span.keys()
-        for span in record["spans"]
-    )
-
-
-def _has_entities(record: Record) -> bool:
-    return all(
-        isinstance(entity, dict) and {"start", "end", "label"} <= entity.keys()
-        for entity in record["entities"]
+def _has_spans_under(key: str) -> Callable[[Record], bool]:
+    """Returns a check that all items under a key are objects with offsets and a label."""
+    return lambda record: all(
+        isinstance(span, dict) and {"start", "end", "label"} <= span.keys() for span in record[key]
     )
 
 
@@ -59,6 +49,16 @@ def _has_token_entities(record: Record) -> bool:
 def _has_doccano_entities(record: Record) -> bool:
     return any(
         isinstance(entity, dict) and "start_offset" in entity for entity in record["entities"]
+    )
+
+
+def _has_exported_entities(record: Record) -> bool:
+    """Whether all entities have offsets and a label under the names of another tool."""
+    return all(
+        isinstance(entity, dict)
+        and not {"start", "start_char", "start_position"}.isdisjoint(entity)
+        and not {"label", "type", "entity_type", "entity_group"}.isdisjoint(entity)
+        for entity in record["entities"]
     )
 
 
@@ -97,6 +97,37 @@ def _has_triples(key: str) -> Callable[[Record], bool]:
     return lambda record: all(isinstance(item, list) and len(item) == 3 for item in record[key])
 
 
+def has_tagged_tokens(record: Record) -> bool:
+    """Whether there is a list of tokens, and one of tags for the same tokens (ner_tags)."""
+    tokens = record.get("tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        return False
+    return any(
+        name.endswith(TAGS) and isinstance(tags, list) and len(tags) == len(tokens)
+        for name, tags in record.items()
+    )
+
+
+def _has_regions(record: Record) -> bool:
+    """Whether a value is a list of regions with labels, as in Label Studio's JSON-MIN, in which the
+    control of the labels may have any name.
+    """
+    for value in record.values():
+        first = value[0] if isinstance(value, list) and value else None
+        if isinstance(first, dict) and {"start", "end", "text", "labels"} <= first.keys():
+            return True
+    return False
+
+
+def _has_strings_under_labels(record: Record) -> bool:
+    """Whether each key is a label with a list of strings, as {"PER": ["Ada"]}."""
+    values = list(record.values())
+    if not all(isinstance(value, list) for value in values) or not any(values):
+        return False
+    has_strings = all(isinstance(text, str) for value in values for text in value)
+    return has_strings and not any(COLUMN.fullmatch(key) for key in record)
+
+
 def _has_points(record: Record) -> bool:
     return all(isinstance(item, dict) and "points" in item for item in record["annotation"])
 
@@ -112,7 +143,14 @@ def _is_example(value: Any) -> bool:
     """Whether a value is a pair with annotations of spaCy; other pairs of strings and objects are
     frequent.
     """
-    return is_pair(value) and not SPACY_KEYS.isdisjoint(value[1])
+    if is_pair(value):
+        return not SPACY_KEYS.isdisjoint(value[1])
+    return is_pair_of_spans(value) and bool(value[1])
+
+
+def is_any_pair(value: object) -> bool:
+    """Whether a value is an example of spaCy 1 or of a later version."""
+    return is_pair(value) or is_pair_of_spans(value)
 
 
 def is_pair(value: object) -> bool:
@@ -122,6 +160,21 @@ def is_pair(value: object) -> bool:
         and len(value) == 2
         and isinstance(value[0], str)
         and isinstance(value[1], Mapping)
+    )
+
+
+def is_pair_of_spans(value: object) -> bool:
+    """Whether a value is an example of spaCy 1: a pair of a text and (start, end, label) triples.
+
+    >>> is_pair_of_spans(["Ada left", [[0, 3, "PER"]]]), is_pair_of_spans(["Ada", ["left"]])
+    (True, False)
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or not isinstance(value[0], str):
+        return False
+    spans = value[1]
+    return isinstance(spans, (list, tuple)) and all(
+        isinstance(span, (list, tuple)) and list(map(type, span)) == [int, int, str]
+        for span in spans
     )
 
 
@@ -192,38 +245,27 @@ SIGNS: tuple[tuple[str, tuple[str, ...], Callable[[Record], bool]], ...] = (
     ("labelstudio", ("data", "annotations"), _always),
     ("labelstudio", ("data", "completions"), _always),
     ("labelstudio", ("data", "predictions"), _always),
-    ("prodigy", ("text", "spans"), _has_spans),
+    ("prodigy", ("text", "spans"), _has_spans_under("spans")),
     ("doccano", ("entities",), _has_doccano_entities),
     ("doccano", ("label",), _has_triples("label")),
     ("doccano", ("labels",), _has_triples("labels")),
-    ("jsonl", ("text", "entities"), _has_entities),
+    ("jsonl", ("text", "entities"), _has_spans_under("entities")),
     ("spacy-json", ("text", "entities"), _has_triples("entities")),
+    ("spacy-json", ("text", "entities"), _has_exported_entities),
+    ("spacy-json", ("text", "ents"), _has_spans_under("ents")),
     ("spacy-json", ("annotations",), lambda record: is_pair(record["annotations"][0])),
     ("spacy-json", ("full_text", "spans"), _always),
     ("spacy-json", ("paragraphs",), lambda record: "sentences" in record["paragraphs"][0]),
     ("spacy-json", ("content", "annotation"), _has_points),
     ("spacy-json", ("text", "annotation"), _has_points),
     ("spacy-json", ("text", "spans"), _has_entity_types),
+    ("hf", ("tokens",), has_tagged_tokens),
+    ("labelstudio", (), _has_regions),
+    ("gliner2-json", (), _has_strings_under_labels),
     ("", ("text", "annotation"), _always),
     ("", ("text", "spans"), _always),
     ("", ("text", "annotations"), _always),
 )
-
-
-LITBANK_LINE = re.compile(rb"(QUOTE|MENTION)\t\S+\t\d+\t\d+\t\d+\t\d+\t")
-# The format of a text file, and how its first line that is not blank begins
-LINE_SIGNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    ("pubtator", re.compile(rb"[^|\s{\[]+\|t\|")),
-    ("webanno", re.compile(rb"#FORMAT=WebAnno TSV 3")),
-    (
-        "bioc",
-        re.compile(rb"(<\?xml[^>]*>\s*)?(<!DOCTYPE\s+collection[^>]*>\s*)?<collection[\s>]"),
-    ),
-    ("litbank", LITBANK_LINE),
-)
-TAG = re.compile(rb"O|[BIESLUM]-\S+")
-BRACKETS = re.compile(rb"(\([^()*]+)*\*?\)*")  # of an entity in CoNLL-2012
-FIRST_WORDS = (b"1", b"1-2", b"0.1")  # of a sentence in CoNLL-U
 
 
 def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
@@ -231,13 +273,7 @@ def recognize(path: Path) -> tuple[str, tuple[str, ...]] | None:
     keys by which it was; the format of a table and two columns; the format of another text file,
     without keys; None for any other file.
     """
-    head = read_head(path)
-    by_line = [(format, ()) for format in _recognize_lines(head)]
-    return (
-        next(_recognized_records(path), None)
-        or next(iter(by_line), None)
-        or _recognize_table(path, head)
-    )
+    return next(_recognized_records(path), None) or recognize_text(path, read_head(path))
 
 
 def recognize_all(path: Path) -> tuple[str, ...]:
@@ -246,10 +282,8 @@ def recognize_all(path: Path) -> tuple[str, ...]:
     """
     try:
         formats = [format for format, _ in _recognized_records(path) if format]
-        head = read_head(path)
-        formats = formats or list(_recognize_lines(head))
-        if not formats and (table := _recognize_table(path, head)):
-            formats.append(table[0])
+        if not formats and (found := recognize_text(path, read_head(path))):
+            formats.append(found[0])
         return tuple(dict.fromkeys(formats))
     except (InputError, OSError):  # which the reader of the file explains
         return ()
@@ -257,70 +291,24 @@ def recognize_all(path: Path) -> tuple[str, ...]:
 
 def recognized_by_content() -> frozenset[str]:
     """Returns the formats whose files are recognized whatever their suffix."""
-    by_record = {format for format, _, _ in SIGNS} - {"", "jsonl"}
-    by_line = {format for format, _ in LINE_SIGNS} | {
-        "conll",
-        "conll2012",
-        "conllu",
-        "spans",
-        "tokens",
-    }
-    by_columns = {format for format, _ in QUOTATION_COLUMNS}
-    return frozenset(by_record | by_line | by_columns)
+    by_record = frozenset(format for format, _, _ in SIGNS) - {"", "jsonl"}
+    return by_record | LINE_FORMATS
+
+
+def _recognize_record(record: Any) -> tuple[str, tuple[str, ...]] | None:
+    """The format of a record and the keys by which it was recognized; None if it is not."""
+    if _is_example(record):
+        return "spacy-json", ("entities",)
+    if not isinstance(record, dict):
+        return None
+    for format, keys, check in SIGNS:
+        if all(_has_value(record, key) for key in keys) and _passes(check, record):
+            return format, keys
+    return None
 
 
 def _recognized_records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for record in iter_records(path):
-        if _is_example(record):
-            yield "spacy-json", ("entities",)
-        elif isinstance(record, dict):
-            for format, keys, check in SIGNS:
-                if all(_has_value(record, key) for key in keys) and _passes(check, record):
-                    yield format, keys
-                    break
-
-
-def _recognize_lines(head: bytes) -> tuple[str, ...]:
-    """The format of a text file by its first line, or by the tags in its last column."""
-    lines = head.lstrip().splitlines()[:MAX_RECORDS]
-    for format, pattern in LINE_SIGNS:
-        if pattern.match(head.lstrip()):
-            return (format,)
-    rows = [line.split() for line in lines if line.strip()]
-    rows = [row for row in rows if not row[0].startswith((b"#", b"-DOCSTART-"))]
-    tags = [row[-1] for row in rows if len(row) > 1]
-    are_tags = len(tags) == len(rows) and all(map(TAG.fullmatch, tags))
-    # A tag other than O is needed: a text has lines that end with a letter, too.
-    if are_tags and any(tag != b"O" for tag in tags):
-        return ("conll",)
-    if rows and all(len(row) > 11 and BRACKETS.fullmatch(row[10]) for row in rows):
-        return ("conll2012",)
-    rows = [line.split(b"\t") for line in lines if line.strip() and not line.startswith(b"#")]
-    if rows and rows[0][0] in FIRST_WORDS and all(len(row) == 10 for row in rows):
-        return ("conllu",)
-    return ()
-
-
-def _recognize_table(path: Path, head: bytes) -> tuple[str, tuple[str, ...]] | None:
-    """The format of a table of spans, tokens or quotations, by its header, and two of its columns.
-
-    Tokens and tags alone that are separated by tabs may be those of a CoNLL file.
-    """
-    try:
-        table = CsvTable(path, BytesIO(head), ConversionReport(), None, quotes=True)
-    except InputError:
-        return None
-    for format, names in QUOTATION_COLUMNS:
-        if set(names) <= set(table.header):
-            return format, names
-    with suppress(InputError):
-        columns = find_span_columns(table.header, str(path))
-        return "spans", (columns["document"], columns["label"])
-    with suppress(InputError):
-        columns = find_token_columns(table.header, str(path))
-        if table.separator != "tab" or len(columns) > 2:
-            return "tokens", (columns["token"], columns["tag"])
-    return None
+    return filter(None, map(_recognize_record, iter_records(path)))
 
 
 def _has_value(record: Record, key: str) -> bool:
@@ -351,11 +339,12 @@ def iter_records(path: Path) -> Iterator[Any]:
         return
     lines = head.split(b"\n", MAX_RECORDS)[:MAX_RECORDS]
     first = _decode(lines[0])
-    if first is not None and not (isinstance(first, list) and first and not is_pair(first)):
+    is_list = isinstance(first, list) and bool(first) and not is_any_pair(first)
+    if first is not None and not is_list:
         yield from filter(None, map(_decode, lines))
     elif head.startswith(b"["):
         items = list(_iter_items(head.decode(errors="ignore")))
-        yield from [items] if is_pair(items) else items
+        yield from [items] if is_any_pair(items) else items
     elif path.stat().st_size <= WHOLE_FILE:
         with open_input(path) as file:
             yield _decode(file.read(WHOLE_FILE).removeprefix(b"\xef\xbb\xbf"))

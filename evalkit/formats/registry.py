@@ -134,12 +134,17 @@ FORMATS = {
     ),
     "hf": Format(
         (),
-        "a data set on the Hugging Face Hub (hf://OWNER/NAME) or in a folder (hf:DIR)",
+        "a data set on the Hugging Face Hub (hf://OWNER/NAME), in a folder (hf:DIR) or a file",
     ),
 }
-# Formats by suffix whose files are looked at: other formats have files with the same suffixes. None
-# is an unknown suffix.
-SUFFIXES_OF_SEVERAL_FORMATS = (None, "jsonl", "conll")
+# Formats by suffix whose files are looked at, with the other formats that have files with the same
+# suffixes; empty for all. None is an unknown suffix.
+SUFFIXES_OF_SEVERAL_FORMATS: Mapping[str | None, tuple[str, ...]] = {
+    None: (),
+    "jsonl": (),
+    "conll": (),
+    "brat": ("litbank",),
+}
 WRITTEN_FORMATS = tuple(name for name, format in FORMATS.items() if not format.read_only)
 PARQUET_MAGIC = b"PAR1"
 # Files that are scored in batches, without loading them
@@ -149,7 +154,7 @@ DocumentResults = Iterator[tuple[str, Document | InputError]]  # with file:line
 
 # Formats that are read from a folder, with the suffixes that a single file has
 FOLDER_FORMATS: dict[str, tuple[str, ...]] = {
-    "hf": (),
+    "hf": (".jsonl", ".json", ".parquet", ".pq"),
     "directory": (),
     "brat": (".ann", ".txt", ".a1", ".a2"),
     "cas": (".xmi", ".json"),
@@ -270,7 +275,12 @@ def detect_format(location: CorpusLocation) -> CorpusLocation:
         by_suffix = _format_by_suffix(path) if path.suffix else None
         if by_suffix not in SUFFIXES_OF_SEVERAL_FORMATS:
             return location
-        candidates = {format: f"{format}:{path}" for format in _recognize_file(location)}
+        others = SUFFIXES_OF_SEVERAL_FORMATS[by_suffix]
+        candidates = {
+            format: f"{format}:{path}"
+            for format in _recognize_file(location)
+            if not others or format in others
+        }
         if by_suffix in candidates:
             return location
         if not candidates and by_suffix is None and "encoding" not in location.options:

@@ -10,12 +10,16 @@ An entity is a list or an object. Objects of other tools are read, too:
 
     text                  text, full_text (Presidio), content (Dataturks)
     entities              entities, ents (displaCy), spans, annotation (Dataturks)
-    start, end            start_position, end_position (Presidio); points (Dataturks)
-    label                 entity_type (Presidio); the first of a list (Dataturks)
+    start, end            start_position, end_position (Presidio); start_char, end_char (Stanza);
+                          points (Dataturks)
+    label                 entity_type (Presidio), entity_group (Transformers), type (Stanza); the
+                          first of a list (Dataturks)
 
 The ends of Dataturks are inclusive and converted. A fourth value of a list, the id of a knowledge
 base, is the attribute `link`. Without entities, those of a text were not annotated. An example
-without an id gets the id "doc-N", where N is its number in the file.
+without an id gets the id "doc-N", where N is its number in the file. Pairs of spaCy 1, `(text,
+[(start, end, label)])`, are read like those of spaCy 2. Of a Python file with several lists all
+examples are read, and the report names the lists.
 
 The training data of spaCy 2 (`{"id", "paragraphs": [{"raw", "sentences": [{"tokens": [{"orth",
 "ner"}]}]}]}`) are read, too: each paragraph is a document, with the entities of the BILUO tags in
@@ -31,7 +35,8 @@ presidio-evaluator 0.2; the export of Dataturks.)
 - `offset_unit`, `first_offset`, `end_offset`, `newlines`, `unicode_form`: see "Offsets in other
   units".
 
-Dropped in reading: all other keys (cats, links, heads, …), further labels of an entity.
+Dropped in reading: all other keys (cats, links, heads, …), further labels of an entity, entities of
+Dataturks without a label, other lists of a Python file.
 
 **Writing** makes a JSON list of pairs, one on each line. Dropped: ids of documents and entities,
 discontinuous entities, scores, attributes, events, attributions, relations, zones, meta, failed
@@ -55,7 +60,7 @@ from evalkit.formats import tool_exports as exported
 from evalkit.formats.conversion import ConversionReport, drop_indistinguishable
 from evalkit.formats.jsonl_errors import BOM, explain_invalid_utf8
 from evalkit.formats.offsets import OffsetConvention, SurfaceCheck
-from evalkit.formats.recognition import is_pair
+from evalkit.formats.recognition import is_pair, is_pair_of_spans
 from evalkit.formats.registry import DocumentResults
 from evalkit.formats.tool_exports import Drafts, RawDocument, RawSpan, document_id
 
@@ -65,7 +70,7 @@ TEXT_KEYS = ("text", "full_text", "content")
 LIST_KEYS = ("entities", "ents", "spans", "annotation")
 START_KEYS = ("start", "start_position", "start_char")
 END_KEYS = ("end", "end_position", "end_char")
-LABEL_KEYS = ("label", "entity_type")
+LABEL_KEYS = ("label", "entity_type", "entity_group", "type")
 SURFACE_KEYS = ("text", "entity_value")
 READ_KEYS = {*START_KEYS, *END_KEYS, *LABEL_KEYS, *SURFACE_KEYS, "id", "score"}
 
@@ -86,7 +91,7 @@ def read(
     Raises UnknownNameError for an unknown value of an option.
     """
     convention = OffsetConvention(offset_unit, end_offset, newlines, first_offset, unicode_form)
-    for count, (position, example) in enumerate(_iter_examples(path), 1):
+    for count, (position, example) in enumerate(_iter_examples(path, conversion), 1):
         if isinstance(example, Mapping) and has_paragraphs(example):
             # It imports numpy, which load_corpus needs for few formats.
             from evalkit.formats.spacy_paragraphs import iter_paragraphs
@@ -107,7 +112,7 @@ def iter_drafts(path: Path, conversion: ConversionReport, entities: str) -> Draf
 
     entities: the name of the list.
     """
-    for count, (position, example) in enumerate(_iter_examples(path), 1):
+    for count, (position, example) in enumerate(_iter_examples(path, conversion), 1):
         if not isinstance(example, Mapping) or not has_paragraphs(example):
             yield from _draft_or_error(example, position, count, conversion, entities)
 
@@ -132,7 +137,7 @@ def _draft_or_error(
         return [(position, LoadError([f"{position}: {error}"]))]
 
 
-def _iter_examples(path: Path) -> Iterator[tuple[str, Any]]:
+def _iter_examples(path: Path, conversion: ConversionReport) -> Iterator[tuple[str, Any]]:
     """Yields each example of a file, or a LoadError, with the line on which it begins."""
     with open_input(path) as file:
         data = file.read().removeprefix(BOM)
@@ -143,7 +148,7 @@ def _iter_examples(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         items = _raw_items(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        yield from _iter_literals(path, data, error)
+        yield from _iter_literals(path, data, error, conversion)
         return
     line, previous_start, previous_end = 1, 0, 0
     for item in items:
@@ -166,7 +171,7 @@ def _has_examples_on_lines(data: bytes) -> bool:
         return False
     if isinstance(first, dict):
         return any(key in first for key in (*TEXT_KEYS, "paragraphs"))
-    return is_pair(first)
+    return is_pair(first) or is_pair_of_spans(first)
 
 
 def _raw_items(data: bytes) -> list[bytes]:
@@ -186,9 +191,9 @@ class _AnnotatorFile(msgspec.Struct):
 
 
 def _iter_literals(
-    path: Path, data: bytes, json_error: Exception
+    path: Path, data: bytes, json_error: Exception, conversion: ConversionReport
 ) -> Iterator[tuple[str, Any | LoadError]]:
-    """Yields each item of the list in a Python file, with its line; the file is not run."""
+    """Yields each item of the lists in a Python file, with its line; the file is not run."""
     if invalid := explain_invalid_utf8(data, "file"):
         yield str(path), LoadError([f"{path}: {invalid}"])
         return
@@ -197,26 +202,39 @@ def _iter_literals(
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield str(path), LoadError([f"{path}: neither JSON nor Python: {json_error}; {EXPECTED}"])
         return
-    found = False
+    names: list[str] = []
     for statement in statements:
         value = getattr(statement, "value", None)
         if not isinstance(value, (ast.List, ast.Tuple)):
             continue
         items = [value] if _is_literal_pair(value) else value.elts
-        found = True
+        if items and all(isinstance(item, ast.Constant) for item in items):
+            conversion.add("lists of other values", f"{path}:{statement.lineno}")
+            continue
+        names.append(_name_of(statement))
         for item in items:
             position = f"{path}:{item.lineno}"
             try:
                 yield position, ast.literal_eval(item)
             except (ValueError, TypeError, RecursionError, MemoryError):
                 yield position, LoadError([f"{position}: not a literal: {EXPECTED}"])
-    if not found:
+    if not names:
         yield str(path), LoadError([f"{path}: no list of examples; {EXPECTED}"])
+    if len(set(names)) > 1:
+        conversion.detected.add(f"examples of several lists: {', '.join(names)}", str(path))
+
+
+def _name_of(statement: ast.stmt) -> str:
+    """The name to which a list is assigned; "" for a list without a name."""
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    return getattr(targets[0], "id", "")
 
 
 def _is_literal_pair(value: ast.List | ast.Tuple) -> bool:
     """Whether a literal is one example, as on the lines of a file without a list."""
-    return len(value.elts) == 2 and isinstance(value.elts[1], ast.Dict)
+    if len(value.elts) != 2 or not isinstance(value.elts[0], ast.Constant):
+        return False
+    return isinstance(value.elts[1], (ast.Dict, ast.List))
 
 
 def draft_example(
@@ -225,6 +243,9 @@ def draft_example(
     """The unchecked document of an example. Raises InputError for anything else."""
     if is_pair(example):
         text, annotations = example
+        id = None
+    elif is_pair_of_spans(example):
+        text, annotations = example[0], {"entities": example[1]}
         id = None
     elif isinstance(example, Mapping):
         text_key = next((key for key in TEXT_KEYS if key in example), None)
@@ -285,7 +306,10 @@ def _spans_of(
         labels = item.get("label")
         labels = [labels] if isinstance(labels, str) else labels
         points = item["points"]
-        if not isinstance(labels, list) or not labels or not isinstance(points, list):
+        if labels in (None, []):
+            conversion.add("entities without a label", position)
+            return
+        if not isinstance(labels, list) or not isinstance(points, list):
             raise InputError(
                 f"{location}: expected a list of labels and one of points, got {quoted_repr(item)}"
             )
@@ -304,6 +328,8 @@ def _spans_of(
             next((item[key] for key in keys if key in item), None)
             for keys in (START_KEYS, END_KEYS, LABEL_KEYS, SURFACE_KEYS)
         )
+        if not _are_span_values(start, end, label):
+            raise InputError(f"{location}: {EXPECTED_ENTITY}, got {quoted_repr(item)}")
         span = _span(location, start, end, label)
         span.text = surface if isinstance(surface, str) else None
         span.id = None if item.get("id") is None else str(item["id"])
@@ -323,9 +349,13 @@ def _spans_of(
 
 
 def _span(location: str, start: Any, end: Any, label: Any) -> RawSpan:
-    if type(start) is not int or type(end) is not int or not isinstance(label, str):
+    if not _are_span_values(start, end, label):
         raise InputError(f"{location}: {EXPECTED_ENTITY}, got {quoted_repr([start, end, label])}")
     return RawSpan(location, start, end, label)
+
+
+def _are_span_values(start: Any, end: Any, label: Any) -> bool:
+    return type(start) is int and type(end) is int and isinstance(label, str)
 
 
 def write(documents: Iterable[Document], path: Path, conversion: ConversionReport) -> None:

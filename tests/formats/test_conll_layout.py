@@ -261,3 +261,94 @@ def test_gold_with_numbers_and_plain_predictions_are_scored(tmp_path):
     scores = score(tmp_path / "g.conll", tmp_path / "p.conll", "ner", boot=0)
 
     assert "token_column:1" in scores["ner"].signature
+
+
+# Recognition of files with names of columns, and columns in another order
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".txt", ""])
+@pytest.mark.parametrize(
+    "content",
+    [
+        HIPE,
+        "Token\tNER\nAda\tB-PER\nran\tO\n",
+        "TOKEN\tNE-COARSE-LIT\tNEL-LIT\tMISC\nAda\tB-pers\tQ7\tNoSpaceAfter\nran\tO\t_\t_\n",
+    ],
+)
+def test_a_file_with_names_of_columns_is_recognized(tmp_path, content, suffix):
+    path = tmp_path / f"file{suffix}"
+    path.write_text(content)
+
+    corpus = load_corpus(path, tag_column=1)
+
+    assert corpus.conversion.detected["format conll"] == 1
+    assert corpus.conversion.skipped == {"header rows": 1}
+    assert corpus[0].text == "Ada ran" or corpus[0].text == "Ada ran\nBo"
+    assert corpus[0].entities[0].end == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Token Label\nThis is prose that begins so.\n",  # no tags below
+        "Vitamin B\nHepatitis B\n",  # no O
+        "sentence,word,tag\n1,Ada,B-PER\n",  # a table of tokens
+    ],
+)
+def test_other_files_are_not_taken_for_conll(tmp_path, content):
+    path = tmp_path / "file.txt"
+    path.write_text(content)
+
+    found = recognize(path)
+
+    assert found is None or found[0] == "tokens"
+
+
+def test_tags_in_the_first_column_are_named(tmp_path):
+    content = "B-ACTOR\tsteve\nI-ACTOR\tmcqueen\nO\tfilms\n"  # as the MIT movie corpus has them
+    with pytest.raises(
+        LoadError, match="column 0 has tags: use tag_column=0 and token_column=1"
+    ) as error:
+        load(tmp_path, content)
+    assert "bare" not in str(error.value)
+
+    corpus = load(tmp_path, content, tag_column=0, token_column=1)
+
+    assert list(corpus) == [Document("sentence-1", "steve mcqueen films", [Entity("ACTOR", 0, 13)])]
+
+
+def test_tags_without_label_are_read_and_reported(tmp_path):
+    corpus = load(tmp_path, "Protein\tB\nkinase\tI\nbinds\tO\nIL-2\tB\n")
+
+    assert list(corpus) == [
+        Document(
+            "sentence-1",
+            "Protein kinase binds IL-2",
+            [Entity("entity", *span) for span in ((0, 14), (21, 25))],
+        )
+    ]
+    assert corpus.conversion.detected == {
+        "tags B without label, which are read as B-entity": 1,
+        "tags I without label, which are read as I-entity": 1,
+    }
+
+
+@pytest.mark.parametrize("tags", ["BIO", "BEO", "SO"])
+def test_tags_without_label_of_another_tagging_are_not_answered_with_bare(tmp_path, tags):
+    rows = "".join(f"w{n}\t{tag}\n" for n, tag in enumerate(tags))
+
+    with pytest.raises(LoadError) as error:
+        load(tmp_path, rows, tagging="IO" if "I" in tags else "IOB2")
+
+    assert "bare" not in str(error.value)
+
+
+@pytest.mark.parametrize(("tag", "meant"), [("B_PER", "B-PER"), ("o", "O"), ("0", "O")])
+def test_a_tag_in_another_spelling_is_answered_with_the_right_one(tmp_path, tag, meant):
+    with pytest.raises(LoadError) as error:
+        load(tmp_path, f"Ada\tB-PER\nran\t{tag}\n")
+
+    assert str(error.value).endswith(
+        f"f.conll:2: invalid IOB2 tag {tag!r}: expected O, B-LABEL or I-LABEL; did you mean"
+        f" {meant!r}?"
+    )

@@ -227,3 +227,100 @@ def test_a_result_is_no_corpus(tmp_path):
 
     with pytest.raises(InputError, match="a result that evalkit saved, and no corpus; `evalkit re"):
         load_corpus(path)
+
+
+ADA = [("PER", 0, 3)]
+TRAINING = 'import spacy\n\nTRAIN_DATA = [\n    ("Ada ran", {"entities": [(0, 3, "PER")]}),\n]\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format"),
+    [
+        (
+            "min.json",
+            [
+                {
+                    "id": 1,
+                    "text": "Ada ran",
+                    "ner": [{"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}],
+                }
+            ],
+            "labelstudio",
+        ),
+        (
+            "a.json",
+            [{"text": "Ada ran", "ents": [{"start": 0, "end": 3, "label": "PER"}]}],
+            "spacy-json",
+        ),
+        (
+            "a.jsonl",
+            {"text": "Ada ran", "entities": [{"start": 0, "end": 3, "entity_group": "PER"}]},
+            "spacy-json",
+        ),
+        (
+            "a.jsonl",
+            {"text": "Ada ran", "entities": [{"start_char": 0, "end_char": 3, "type": "PER"}]},
+            "spacy-json",
+        ),
+        ("a.jsonl", ["Ada ran", [[0, 3, "PER"]]], "spacy-json"),
+        ("a.json", [["Ada ran", [[0, 3, "PER"]]]], "spacy-json"),
+        ("train.py", TRAINING, "spacy-json"),
+        ("train.txt", TRAINING, "spacy-json"),
+        ("a.jsonl", {"tokens": ["Ada", "ran"], "ner_tags": ["B-PER", "O"]}, "hf"),
+    ],
+)
+def test_more_dialects_are_detected(tmp_path, name, content, format):
+    path = tmp_path / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+    corpus = load_corpus(path)
+
+    assert corpus.conversion.detected == {f"format {format}": 1}
+    assert [(e.label, e.start, e.end) for e in corpus[0].entities] == ADA
+
+
+def test_strings_under_labels_are_detected(tmp_path):
+    gold = Corpus([Document("d1", "Ada ran", [Entity("PER", 0, 3)])])
+    gold.save(tmp_path / "gold.jsonl")
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"PER": ["Ada"], "LOC": []}\n')
+
+    with pytest.raises(InputError, match="no text; name the corpus that has the texts"):
+        load_corpus(path)
+    scores = score(gold, f"{path}?texts={tmp_path}/gold.jsonl", "surfaces", boot=0)
+
+    assert scores["surfaces"].micro.tp == 1
+    assert "detected format gliner2-json" in str(scores)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"tokens": ["Ada"], "labels": ["PER"]},
+        {"PER": ["Ada"], "text": "Ada"},
+        {"PER": [1]},
+        {"PER": []},
+    ],
+)
+def test_other_lists_of_strings_are_not_taken_for_labels(tmp_path, record):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(record))
+
+    with pytest.raises(InputError, match="unknown suffix"):
+        load_corpus(path)
+
+
+def test_a_jsonl_file_of_an_unknown_format_is_answered_with_how_to_name_one(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"uid": 1, "body": "Ada"}\n')
+
+    with pytest.raises(InputError) as error:
+        load_corpus(path)
+
+    assert str(error.value).endswith(
+        "evalkit's own format was read, by the suffix; for another one, write its name before the"
+        f" path, such as doccano:{path}; `evalkit formats` lists all"
+    )
+    with pytest.raises(InputError) as named:
+        load_corpus(f"jsonl:{path}")
+    assert "by the suffix" not in str(named.value)

@@ -158,3 +158,23 @@ def test_a_file_without_a_suffix_is_not_taken_for_a_folder(tmp_path):
 
     assert done.returncode == 2
     assert done.stderr.startswith("evalkit: README: unknown format; write the format before")
+
+
+def test_documents_in_subfolders_are_recognized(tmp_path):
+    for name in ("train/a", "test/inner/b"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True)
+        (tmp_path / "set" / f"{name}.txt").write_text("Ada")
+        (tmp_path / "set" / f"{name}.ann").write_text("T1\tPER 0 3\tAda\n")
+
+    corpus = load_corpus(tmp_path / "set")
+
+    assert corpus.conversion.detected == {"format brat": 1}
+    assert list(corpus.ids) == ["test/inner/b", "train/a"]
+
+
+def test_files_in_subfolders_that_are_not_read_from_a_folder_are_not_recognized(tmp_path):
+    (tmp_path / "set" / "inner").mkdir(parents=True)
+    (tmp_path / "set" / "inner" / "a.conll").write_text("Ada B-PER\n")
+
+    with pytest.raises(InputError, match="no corpus: neither it nor a folder above it"):
+        load_corpus(tmp_path / "set")

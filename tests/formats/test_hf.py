@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.documents import EMPTY, EVERYTHING, FAILED
 
@@ -380,7 +382,7 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
     with pytest.raises(
         LoadError,
         match=(
-            r"conll: ner_tags tags: sequence 0, token 1: 'I-PER' is preceded by 'O', which is"
+            r"conll: row 0: ner_tags: token 1: 'I-PER' is preceded by 'O', which is"
             r" invalid IOB2: B-PER or I-PER is expected before it; correct them, or choose a tag"
             r" repair: repair=.discard. .*, begin .* or conlleval .*$"
         ),
@@ -404,8 +406,8 @@ def test_improper_tags_are_refused_or_repaired_as_asked(tmp_path):
         (
             {"tags": ((-1, -1, -1), (0,))},
             "{}",
-            "conll: ner_tags: invalid tag -1: expected the index of one of 3 tags; are the tags of"
-            " this split published?",
+            "conll: row 0: ner_tags: invalid tag -1: expected the index of one of 3 tags; are the"
+            " tags of this split published?",
         ),
         (
             {},
@@ -487,7 +489,7 @@ def test_a_script_is_not_run(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(
         InputError,
-        match=r"nowhere: no such folder; a data set on the Hub is written hf://OWNER/NAME$",
+        match=r"nowhere: no such file or folder; a data set on the Hub is written hf://OWNER/NAME$",
     ):
         load_corpus(f"hf:{tmp_path}/nowhere")
 
@@ -541,3 +543,83 @@ def test_a_data_set_is_not_written_over_with_another(tmp_path):
         match="news: has another data set, which would be replaced; save to another folder",
     ):
         Corpus([Document("d1", "Ada", (Entity("PER", 0, 3),))]).save(f"hf:{tmp_path}/news")
+
+
+# Files of rows with tokens and tags
+
+ROWS = [
+    {"id": "a", "tokens": ["Ada", "ran"], "ner_tags": ["B-PER", "O"]},
+    {"id": "b", "tokens": ["Rome"], "ner_tags": ["B-LOC"]},
+]
+READ_ROWS = [
+    Document("a", "Ada ran", [Entity("PER", 0, 3)]),
+    Document("b", "Rome", [Entity("LOC", 0, 4)]),
+]
+
+
+def write_file(path, rows):
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet"])
+def test_a_file_of_rows_is_read(tmp_path, suffix):
+    path = write_file(tmp_path / f"test{suffix}", ROWS)
+
+    corpus = load_corpus(f"hf:{path}")
+
+    assert list(corpus) == READ_ROWS
+    if suffix == ".parquet":
+        with pytest.raises(InputError, match=f"a table of tokens and tags: read it as hf:{path}$"):
+            load_corpus(path)
+    else:
+        assert load_corpus(path).conversion.detected == {"format hf": 1}
+
+
+def test_the_only_column_of_tags_is_read_whatever_its_name(tmp_path):
+    rows = [{"tokens": row["tokens"], "pii_tags": row["ner_tags"]} for row in ROWS]
+    path = write_file(tmp_path / "f.jsonl", rows)
+
+    corpus = load_corpus(path)
+
+    assert [document.entities for document in corpus] == [d.entities for d in READ_ROWS]
+    assert list(corpus.ids) == ["train-0", "train-1"]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "problem"),
+    [
+        (["x"], ["X-LOC"], "ner_tags: invalid IOB2 tag 'X-LOC': expected O, B-LABEL or I-LABEL"),
+        (["x", "y"], ["O", "I-LOC"], "ner_tags: token 1: 'I-LOC' is preceded by 'O', which is"),
+        (["x", "y"], ["O"], "2 tokens and 1 ner_tags; each token has one tag"),
+    ],
+)
+@pytest.mark.parametrize("first", [0, 1500])  # rows are read in blocks
+def test_rows_with_errors_are_named_and_can_be_left_out(tmp_path, tokens, tags, problem, first):
+    good = [{**ROWS[0], "id": f"g{n}"} for n in range(first)]
+    bad = {"id": "bad", "tokens": tokens, "ner_tags": tags}
+    path = write_file(tmp_path / "f.jsonl", [*good, *ROWS, bad])
+
+    with pytest.raises(LoadError) as error:
+        load_corpus(path)
+    assert f"f.jsonl: row {first + 2}: {problem}" in str(error.value)
+    corpus = load_corpus(path, on_error="skip")
+
+    assert list(corpus)[first:] == READ_ROWS
+    assert corpus.conversion.skipped == {"documents with errors": 1}
+
+
+def test_tags_without_label_are_read_and_reported(tmp_path):
+    path = write_file(
+        tmp_path / "f.jsonl", [{"tokens": ["a", "b"], "ner_tags": ["B", "I"]}, ROWS[1]]
+    )
+
+    corpus = load_corpus(path)
+
+    assert corpus[0].entities == (Entity("entity", 0, 3),)
+    assert "tags B without label, which are read as B-entity" in corpus.conversion.detected

@@ -312,3 +312,15 @@ def test_byte_order_marks_are_dropped_and_counted(tmp_path):
     assert list(marked) == list(plain)
     assert marked.conversion.dropped == {"byte order marks": 2, **plain.conversion.dropped}
     assert load_corpus(tmp_path / "with").conversion.detected == {"format litbank": 1}
+
+
+def test_an_annotation_file_alone_is_recognized(tmp_path):
+    write_document(tmp_path / "q", "a")
+    (tmp_path / "q" / "b.txt").write_text("Vitamin I")
+    (tmp_path / "q" / "b.ann").write_text("T1\tLetter 8 9\tI\n")
+
+    assert load_corpus(tmp_path / "q" / "a.ann").conversion.detected == {"format litbank": 1}
+    brat = load_corpus(tmp_path / "q" / "b.ann")
+
+    assert brat.conversion.detected == {}
+    assert [(e.label, e.start, e.end) for e in brat[0].entities] == [("Letter", 8, 9)]

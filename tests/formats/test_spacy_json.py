@@ -140,13 +140,13 @@ def test_what_is_not_read_is_counted(tmp_path):
         ([["Ada", {"entities": [[0, 3, 1]]}]], r"got \[0, 3, 1\]"),
         ([["Ada", {"entities": [[True, 3, "P"]]}]], r"got \[True, 3, 'P'\]"),
         ([["Ada", {"entities": 7}]], "entities: expected a list, got 7"),
-        ([["Ada", []]], "f:1: expected .text,"),
+        ([["Ada", ["P"]]], "f:1: expected .text,"),
         ([{"id": 0, "paragraphs": 1}], "expected an id, and a list under paragraphs"),
         ([{"texts": "Ada"}], "no text: .*keys: texts"),
         ([{"text": 1}], "text: expected a string, got 1"),
         ([{"text": "Ada", "id": []}], r"id: expected a string, got \[\]"),
         (
-            [{"content": "Ada", "annotation": [{"label": [], "points": 1}]}],
+            [{"content": "Ada", "annotation": [{"label": ["P"], "points": 1}]}],
             "expected a list of labels",
         ),
         ([{"content": "Ada", "annotation": [{"label": "P", "points": [1]}]}], "expected an object"),
@@ -224,3 +224,41 @@ def test_a_json_file_is_recognized(tmp_path):
     (tmp_path / "f.json").write_text(json.dumps(PAIRS))
 
     assert list(load_corpus(tmp_path / "f.json")) == EXPECTED
+
+
+def test_entities_of_dataturks_without_a_label_are_dropped_and_counted(tmp_path):
+    points = [{"start": 0, "end": 2, "text": "Ada"}]
+    annotation = [{"label": label, "points": points} for label in (["PER"], [], None)]
+
+    corpus = read(tmp_path, [{"content": "Ada left", "annotation": annotation}])
+
+    assert corpus[0].entities == (Entity("PER", 0, 3),)
+    assert corpus.conversion.dropped == {"entities without a label": 2}
+
+
+def test_pairs_of_the_first_version_are_read_from_files_and_in_memory(tmp_path):
+    pairs = [("Ada left Oslo", [(0, 3, "PER"), (9, 13, "LOC")]), ("Nobody", [])]
+
+    for content in (
+        json.dumps(pairs),
+        f"train_data = {pairs!r}",
+        "\n".join(map(json.dumps, pairs)),
+    ):
+        assert list(read(tmp_path, content)) == EXPECTED[:2]
+    assert list(Corpus.from_examples(pairs)) == EXPECTED[:2]
+
+
+def test_several_lists_of_a_python_file_are_named_and_lists_of_other_values_dropped(tmp_path):
+    train, test = [("Ada left", {"entities": [(0, 3, "PER")]})], [("Nobody", {"entities": []})]
+    content = f"LABELS = ['PER', 'LOC']\nTRAIN_DATA = {train!r}\nTEST_DATA: list = {test!r}\n"
+
+    corpus = read(tmp_path, content)
+
+    assert [document.text for document in corpus] == ["Ada left", "Nobody"]
+    assert corpus.conversion.detected == {"examples of several lists: TRAIN_DATA, TEST_DATA": 1}
+    assert corpus.conversion.dropped == {"lists of other values": 1}
+
+
+def test_an_entity_without_offsets_is_shown_as_it_is_in_the_file(tmp_path):
+    with pytest.raises(LoadError, match=r"entities\[0\]: expected .*, got \{'entity': 'PER'\}"):
+        read(tmp_path, [{"text": "Ada", "entities": [{"entity": "PER"}]}])
