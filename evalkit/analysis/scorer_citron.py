@@ -29,6 +29,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from evalkit.analysis.scorer_rules import (
+    WITH_ZERO,
     ItemCredits,
     Ratios,
     ScorerItem,
@@ -37,14 +38,13 @@ from evalkit.analysis.scorer_rules import (
     ScorerRules,
     ScorerState,
     keep_items,
+    ratios_with_zero,
 )
 from evalkit.analysis.scorer_sets import (
     DROP_UNPLACED,
-    ZERO_IF_UNDEFINED,
     change_items,
     join_fragments,
     set_count,
-    zero_if_undefined,
 )
 
 METRIC = "attribution-relations/strict"
@@ -81,7 +81,7 @@ def build_rules() -> ScorerRules:
             ScorerMeasure(
                 f"{name} exact match",
                 METRIC,
-                (read, DROP_UNPLACED, DROP_WITHOUT_CUE, exact, recall, ZERO_IF_UNDEFINED),
+                (read, DROP_UNPLACED, DROP_WITHOUT_CUE, exact, recall, WITH_ZERO),
             )
         )
         overlap = ScorerRule(
@@ -90,7 +90,7 @@ def build_rules() -> ScorerRules:
             " gold attribution",
             set_count(count_overlaps(parts_of)),
         )
-        ratio = EXCHANGED if name == "All Quote Spans" else ZERO_IF_UNDEFINED
+        ratio = EXCHANGED if name == "All Quote Spans" else WITH_ZERO
         measures.append(
             ScorerMeasure(
                 f"{name} overlap", METRIC, (read, DROP_UNPLACED, DROP_WITHOUT_CUE, overlap, ratio)
@@ -303,7 +303,7 @@ def _count_shared(spans: Sequence[TokenRange], others: Sequence[TokenRange]) -> 
 
 
 def _exchange_ratios(credits: ItemCredits) -> Ratios:
-    precision, recall, f1 = zero_if_undefined(credits)
+    precision, recall, f1 = ratios_with_zero(credits)
     return Ratios(recall, precision, f1)
 
 

@@ -33,6 +33,7 @@ from evalkit.analysis.scorer_options import parse_size
 from evalkit.analysis.scorer_practices import list_events
 from evalkit.analysis.scorer_rules import (
     SIDES,
+    WITH_ZERO,
     ScorerItem,
     ScorerMeasure,
     ScorerRule,
@@ -45,7 +46,6 @@ from evalkit.analysis.scorer_sets import (
     DROP_UNPLACED,
     DROP_WITHOUT_TRIGGER,
     JOIN_FRAGMENTS,
-    ZERO_IF_UNDEFINED,
     change_items,
     count_many_to_one,
     join_fragments,
@@ -76,14 +76,12 @@ def build_rules(*, max_span_width: object = 8, max_trigger_width: object = 1) ->
         KEEP_LAST_RELATION,
     ]
     measures = [
-        ScorerMeasure("ner", "entities/strict", (*entities, KEEP_LAST_LABEL, ZERO_IF_UNDEFINED)),
-        ScorerMeasure("relation", "relations/boundaries", (*relations, ZERO_IF_UNDEFINED)),
-        ScorerMeasure("trig_id", "triggers/exact", (*triggers, ZERO_IF_UNDEFINED)),
-        ScorerMeasure("trig_class", "triggers/strict", (*triggers, ZERO_IF_UNDEFINED)),
-        ScorerMeasure("arg_id", "arguments/exact", (*arguments, COUNT_SPANS, ZERO_IF_UNDEFINED)),
-        ScorerMeasure(
-            "arg_class", "arguments/strict", (*arguments, COUNT_ARGUMENTS, ZERO_IF_UNDEFINED)
-        ),
+        ScorerMeasure("ner", "entities/strict", (*entities, KEEP_LAST_LABEL, WITH_ZERO)),
+        ScorerMeasure("relation", "relations/boundaries", (*relations, WITH_ZERO)),
+        ScorerMeasure("trig_id", "triggers/exact", (*triggers, WITH_ZERO)),
+        ScorerMeasure("trig_class", "triggers/strict", (*triggers, WITH_ZERO)),
+        ScorerMeasure("arg_id", "arguments/exact", (*arguments, COUNT_SPANS, WITH_ZERO)),
+        ScorerMeasure("arg_class", "arguments/strict", (*arguments, COUNT_ARGUMENTS, WITH_ZERO)),
     ]
     return ScorerRules(measures, report_rows)
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from evalkit.analysis.scorer_options import parse_flag
 from evalkit.analysis.scorer_rules import (
+    WITH_ZERO,
     ScorerItem,
     ScorerMeasure,
     ScorerRule,
@@ -35,7 +36,6 @@ from evalkit.analysis.scorer_sets import (
     DROP_UNPLACED,
     DROP_WITHOUT_TRIGGER,
     JOIN_FRAGMENTS,
-    ZERO_IF_UNDEFINED,
     change_items,
     count_many_to_one,
     set_count,
@@ -53,14 +53,14 @@ def build_rules(*, relation_directional: object = False) -> ScorerRules:
         ScorerMeasure(
             "Entity",
             "entities/strict",
-            (JOIN_FRAGMENTS, DROP_UNPLACED, COUNT_LIST, ZERO_IF_UNDEFINED),
+            (JOIN_FRAGMENTS, DROP_UNPLACED, COUNT_LIST, WITH_ZERO),
         ),
         ScorerMeasure(
             "Trigger identification",
             "triggers/exact",
-            (*events, COUNT_SPANS, ZERO_IF_UNDEFINED),
+            (*events, COUNT_SPANS, WITH_ZERO),
         ),
-        ScorerMeasure("Trigger", "triggers/strict", (*events, COUNT_TYPES, ZERO_IF_UNDEFINED)),
+        ScorerMeasure("Trigger", "triggers/strict", (*events, COUNT_TYPES, WITH_ZERO)),
         ScorerMeasure(
             "Relation",
             "relations/boundaries",
@@ -70,15 +70,15 @@ def build_rules(*, relation_directional: object = False) -> ScorerRules:
                 DROP_RELATIONS_OF_EVENTS,
                 DIRECTED if is_directional else UNDIRECTED,
                 COUNT_RELATIONS,
-                ZERO_IF_UNDEFINED,
+                WITH_ZERO,
             ),
         ),
         ScorerMeasure(
             "Role identification",
             "arguments/exact",
-            (*events, COUNT_ROLES, ZERO_IF_UNDEFINED),
+            (*events, COUNT_ROLES, WITH_ZERO),
         ),
-        ScorerMeasure("Role", "arguments/strict", (*events, ZERO_IF_UNDEFINED)),
+        ScorerMeasure("Role", "arguments/strict", (*events, WITH_ZERO)),
     )
     return ScorerRules(measures, report_rows, percent_digits=2)
 

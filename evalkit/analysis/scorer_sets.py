@@ -15,13 +15,11 @@ from typing import Any
 from evalkit.analysis.scorer_rules import (
     SIDES,
     ItemCredits,
-    Ratios,
     ScorerItem,
     ScorerRule,
     ScorerState,
     count_one_to_one,
     keep_items,
-    ratios_of_evalkit,
 )
 
 ItemKey = Callable[[ScorerItem], Hashable]
@@ -199,11 +197,6 @@ def _is_range(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and all(type(n) is int for n in value)
 
 
-def zero_if_undefined(credits: ItemCredits) -> Ratios:
-    """Evalkit's ratios, which are 0 where evalkit has none."""
-    return Ratios(*(0.0 if ratio is None else ratio for ratio in ratios_of_evalkit(credits)))
-
-
 def has_entities(item: ScorerItem) -> bool:
     """Whether the arguments of a relation are entities."""
     return item.owner is None or all(kind[0] == "entities" for kind, _ in item.owner)
@@ -231,9 +224,4 @@ DROP_RELATIONS_OF_EVENTS = ScorerRule(
     "drop",
     "has no relations of events",
     lambda state: keep_items(state, has_entities),
-)
-ZERO_IF_UNDEFINED = ScorerRule(
-    "ratio",
-    "counts a ratio with the denominator 0 as 0",
-    lambda state: replace(state, ratio=zero_if_undefined),
 )

@@ -24,6 +24,7 @@ from typing import Any
 
 from evalkit.analysis.scorer_oneie import restore_order
 from evalkit.analysis.scorer_rules import (
+    WITH_ZERO,
     ScorerItem,
     ScorerMeasure,
     ScorerRule,
@@ -36,7 +37,6 @@ from evalkit.analysis.scorer_sets import (
     DROP_RELATIONS_OF_EVENTS,
     DROP_UNPLACED,
     JOIN_FRAGMENTS,
-    ZERO_IF_UNDEFINED,
     change_items,
     count_sets,
     set_count,
@@ -48,13 +48,13 @@ RATIOS = ("precision", "recall", "f1-score")
 
 def build_rules() -> ScorerRules:
     """The rules of SpERT."""
-    entities = (JOIN_FRAGMENTS, DROP_UNPLACED, COUNT_ONCE, ZERO_IF_UNDEFINED)
+    entities = (JOIN_FRAGMENTS, DROP_UNPLACED, COUNT_ONCE, WITH_ZERO)
     relations = (
         JOIN_FRAGMENTS,
         DROP_UNPLACED,
         DROP_RELATIONS_OF_EVENTS,
         ORDER_PREDICTIONS,
-        ZERO_IF_UNDEFINED,
+        WITH_ZERO,
     )
     measures = (
         ScorerMeasure("Entities", "entities/strict", entities),

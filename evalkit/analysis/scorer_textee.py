@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.analysis.scorer_rules import ScorerMeasure, ScorerRules, ScorerState
+from evalkit.analysis.scorer_rules import WITH_ZERO, ScorerMeasure, ScorerRules, ScorerState
 from evalkit.analysis.scorer_sets import (
     DROP_UNPLACED,
     DROP_WITHOUT_TRIGGER,
     JOIN_FRAGMENTS,
-    ZERO_IF_UNDEFINED,
 )
 
 MEASURES = {
@@ -36,7 +35,7 @@ MEASURES = {
 
 def build_rules() -> ScorerRules:
     """The rules of TextEE."""
-    rules = (JOIN_FRAGMENTS, DROP_UNPLACED, DROP_WITHOUT_TRIGGER, ZERO_IF_UNDEFINED)
+    rules = (JOIN_FRAGMENTS, DROP_UNPLACED, DROP_WITHOUT_TRIGGER, WITH_ZERO)
     measures = [ScorerMeasure(name, metric, rules) for name, metric in MEASURES.items()]
     return ScorerRules(measures, report_rows, percent_digits=2)
 

@@ -63,6 +63,21 @@ def test_oneie_follows_its_rules(seed, is_directional):
     assert ratios(emulated, "PRF", 100) == score_oneie(gold, predicted, is_directional)
 
 
+def test_f1_is_rounded_to_the_side_of_the_scorers():
+    # 2PR/(P+R) of 5 of 58 and 6 is 15.625000000000004 percent, 2 · 5 / 64 is 15.625, printed 15.62
+    text = " ".join(["hit"] * 60)
+    events = [Event("Attack", Span(4 * number, 4 * number + 3), []) for number in range(60)]
+    corpora = [
+        Corpus([Document("d", text, events=tuple(side))]) for side in (events[:6], events[1:59])
+    ]
+
+    for scorer, name in (("textee", "Tri-C"), ("oneie", "Trigger")):
+        emulated = emulate(scorer, *corpora)
+        [row] = [row for row in emulated.rows if row["name"] == name]
+        assert f"{row['F']:.2f}" == "15.63"
+        assert "15.63" in str(emulated)
+
+
 @pytest.mark.parametrize("widths", [(8, 1), (1, 2), (2, 1)])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_dygie_follows_its_rules(seed, widths):
