@@ -23,7 +23,7 @@ from evalkit.analysis.scorer_rules import (
     labels_of,
     select_label,
 )
-from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks, read_tokens
+from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks, read_tokens
 
 BEGINS_AFTER = {"B": "BIO", "I": "OE", "E": "OE"}
 ENDS_BEFORE = {"B": "BO", "I": "BO", "E": "EIO"}
@@ -34,14 +34,14 @@ def build_rules() -> ScorerRules:
     """The rules of conlleval."""
     chunks = read_chunks(
         iter_chunks,
-        "compares words: an item covers the words that it overlaps, and invalid tags are repaired",
+        "reads the tags as conlleval: an invalid tag begins an item, or goes on with one",
     )
     tokens = read_tokens(
         str, "compares the tags of all words, those with the tag O too", keeps_outside=True
     )
     measures = (
-        ScorerMeasure("overall", "entities/strict", (chunks, WITH_ZERO)),
-        ScorerMeasure("accuracy", "entities/strict", (tokens, WITH_ZERO)),
+        ScorerMeasure("overall", "entities/strict", (*TO_TAGS, chunks, WITH_ZERO)),
+        ScorerMeasure("accuracy", "entities/strict", (*TO_TAGS, tokens, WITH_ZERO)),
     )
     return ScorerRules(measures, report_rows, percent_digits=DIGITS)
 

@@ -36,7 +36,16 @@ from evalkit.analysis.scorer_rules import (
     labels_of,
     ratios_with_zero,
 )
-from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks, split_items, words_of
+from evalkit.analysis.scorer_tags import (
+    ONLY_PLACED,
+    ONLY_WORDS,
+    OUTSIDE,
+    Chunk,
+    has_tags,
+    read_chunks,
+    split_items,
+    words_of,
+)
 from evalkit.errors import InputError, quoted_repr
 
 DIGITS = 2
@@ -100,7 +109,7 @@ def build_rules() -> ScorerRules:
         ),
     }
     measures = [
-        ScorerMeasure(name, "entities/strict", (read, count, WITH_ZERO))
+        ScorerMeasure(name, "entities/strict", (ONLY_PLACED, ONLY_WORDS, read, count, WITH_ZERO))
         for name, count in counts.items()
     ]
     return ScorerRules(measures, report_rows, percent_digits=DIGITS)
@@ -141,7 +150,7 @@ _read_chunks = read_chunks(iter_chunks, "")
 def _read(state: ScorerState) -> ScorerState:
     """Reads items whose key is their words."""
     items = {}
-    if any(document.gold_tags is not None for document in state.documents):
+    if has_tags(state):
         state = _read_chunks.apply(state)
         for side in SIDES:
             chunks: list[Any] = [*state.items(side)]

@@ -40,7 +40,7 @@ from evalkit.analysis.scorer_rules import (
     divide,
     keep_items,
 )
-from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks
+from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks
 
 ALL = "ALL"
 REGIMES = {"fuzzy": "entities/type", "strict": "entities/strict"}
@@ -64,8 +64,8 @@ def build_rules(*, tagset: str | Iterable[str] = ()) -> ScorerRules:
     others = {name.upper() for name in types if name}
     read = read_chunks(
         iter_chunks,
-        "compares words of whole documents: an item covers the words that it overlaps, and types"
-        " are in capitals",
+        "reads the tags of a document as one sequence, with types in capitals: an item begins after"
+        " O, at B- and where the type changes",
         over_documents=True,
     )
     drop = ScorerRule(
@@ -79,8 +79,8 @@ def build_rules(*, tagset: str | Iterable[str] = ()) -> ScorerRules:
         lambda state: replace(state, count=_count_fuzzily),
     )
     measures = (
-        ScorerMeasure("fuzzy", REGIMES["fuzzy"], (read, drop, count, WITH_ZERO)),
-        ScorerMeasure("strict", REGIMES["strict"], (read, drop, WITH_ZERO)),
+        ScorerMeasure("fuzzy", REGIMES["fuzzy"], (*TO_TAGS, read, drop, count, WITH_ZERO)),
+        ScorerMeasure("strict", REGIMES["strict"], (*TO_TAGS, read, drop, WITH_ZERO)),
     )
     return ScorerRules(measures, report_rows)
 

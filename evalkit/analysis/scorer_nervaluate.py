@@ -48,7 +48,7 @@ from evalkit.analysis.scorer_spans import (
     parse_number,
     split_by_label,
 )
-from evalkit.analysis.scorer_tags import Chunk, read_chunks
+from evalkit.analysis.scorer_tags import Chunk, has_tags, read_chunks
 from evalkit.errors import InputError
 
 METRICS = {
@@ -104,16 +104,12 @@ def read_tags(tags: Sequence[str]) -> Iterator[Chunk]:
         yield begin, len(tags), label
 
 
-def _has_tags(state: ScorerState) -> bool:
-    return any(document.gold_tags is not None for document in state.documents)
-
-
 _TAGS = read_chunks(read_tags, "reads an item from a tag after O and from a change of the type")
 READ_TAGS = ScorerRule(
-    "read", _TAGS.text, lambda state: _TAGS.apply(state) if _has_tags(state) else state
+    "read", _TAGS.text, lambda state: _TAGS.apply(state) if has_tags(state) else state
 )
 READ_SPANS = ScorerRule(
-    "read", WHOLE_SPANS.text, lambda state: state if _has_tags(state) else WHOLE_SPANS.apply(state)
+    "read", WHOLE_SPANS.text, lambda state: state if has_tags(state) else WHOLE_SPANS.apply(state)
 )
 
 

@@ -38,6 +38,7 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
     keep_items,
 )
+from evalkit.analysis.scorer_tags import has_tags
 from evalkit.data import text
 from evalkit.errors import InputError, UnknownNameError, spell_option
 
@@ -183,7 +184,7 @@ def drop_unaligned(state: ScorerState) -> ScorerState:
 
 def drop_empty(state: ScorerState) -> ScorerState:
     """Removes the documents without gold items, and of tagged ones the sentences."""
-    if any(document.gold_tags is not None for document in state.documents):
+    if has_tags(state):
         return _drop_empty_sequences(state)
     kept = sorted({item.document for item in state.gold})
     return _select(state, kept, [state.documents[number] for number in kept])

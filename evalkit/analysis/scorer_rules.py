@@ -66,6 +66,16 @@ class ScorerDocument:
     predicted_tags: Sequence[str] | None = None
     is_predicted: bool = True
 
+    @cached_property
+    def token_starts(self) -> list[int]:
+        """Where each token starts in the text."""
+        return [start for start, _ in self.tokens]
+
+    @cached_property
+    def token_ends(self) -> list[int]:
+        """Where each token ends in the text."""
+        return [end for _, end in self.tokens]
+
     def tags(self, side: str) -> Sequence[str] | None:
         """The tags of a side."""
         return self.gold_tags if side == "gold" else self.predicted_tags
@@ -168,6 +178,24 @@ class ScorerState:
         """What is counted."""
         return self._cached_credits
 
+    @cached_property
+    def identified(self) -> Mapping[str, IdentifiedItems]:
+        """The items of each side by what they are recognized by before and after a rule."""
+        return {side: _identify_items(self, side) for side in SIDES}
+
+    @cached_property
+    def _following(self) -> dict[ScorerRule, tuple[ScorerState, RuleStep | None]]:
+        return {}
+
+    def follow(self, rule: ScorerRule) -> tuple[ScorerState, RuleStep | None]:
+        """The state after a rule, and the step, if it changed something but the last digits of a
+        float. Measures that share a state and a rule share both.
+        """
+        if rule not in self._following:
+            after = rule.apply(self)
+            self._following[rule] = after, None if after is self else _find_step(self, rule, after)
+        return self._following[rule]
+
     def numbers(self) -> MeasureNumbers:
         """The numbers over all labels."""
         return self._numbers
@@ -228,6 +256,15 @@ class StatusChange(NamedTuple):
     after: ItemStatus | None
 
 
+class IdentifiedItems(NamedTuple):
+    """The first item of each source, or of the same document, label and key where items have none,
+    and how each counts; items that are not counted have no status.
+    """
+
+    items: Mapping[Hashable, ScorerItem]
+    statuses: Mapping[Hashable, ItemStatus]
+
+
 class RuleStep(NamedTuple):
     """A rule that made a difference, with the numbers before and after it."""
 
@@ -246,15 +283,18 @@ def apply_rules(
     """
     steps = []
     for rule in rules:
-        after = rule.apply(state)
-        if after is state:
-            continue
-        changes = list(_iter_changes(state, after))
-        numbers = state.numbers(), after.numbers()
-        if changes or not _are_close(*numbers):
-            steps.append(RuleStep(rule.kind, rule.text, *numbers, changes))
-        state = after
+        state, step = state.follow(rule)
+        if step is not None:
+            steps.append(step)
     return state, steps
+
+
+def _find_step(before: ScorerState, rule: ScorerRule, after: ScorerState) -> RuleStep | None:
+    changes = list(_iter_changes(before, after))
+    numbers = before.numbers(), after.numbers()
+    if not changes and _are_close(*numbers):
+        return None
+    return RuleStep(rule.kind, rule.text, *numbers, changes)
 
 
 def _are_close(first: MeasureNumbers, second: MeasureNumbers) -> bool:
@@ -271,42 +311,28 @@ def _iter_changes(before: ScorerState, after: ScorerState) -> Iterator[StatusCha
     fields = ("documents", "gold", "predicted", "count", "details")
     if all(getattr(before, name) is getattr(after, name) for name in fields):
         return  # a rule about ratios
-    credits = before.credits(), after.credits()
     for side in SIDES:
-        old, new = _statuses(before, credits[0], side), _statuses(after, credits[1], side)
-        old_items = _items_by_identity(before, side)
-        items = {**_items_by_identity(after, side), **old_items}
-        for identity, item in items.items():
-            if old.get(identity) != new.get(identity):
-                documents = before.documents if identity in old_items else after.documents
-                document = documents[item.document].id
-                yield StatusChange(side, document, item, old.get(identity), new.get(identity))
+        old, new = before.identified[side], after.identified[side]
+        for identity in {**new.items, **old.items}:
+            change = old.statuses.get(identity), new.statuses.get(identity)
+            if change[0] != change[1]:
+                item = old.items.get(identity) or new.items[identity]
+                documents = before.documents if identity in old.items else after.documents
+                yield StatusChange(side, documents[item.document].id, item, *change)
 
 
-def _identity(item: ScorerItem) -> Hashable:
-    """What an item is recognized by before and after a rule."""
-    if item.source is not None:
-        return item.source
-    return item.document, item.label, item.key
-
-
-def _items_by_identity(state: ScorerState, side: str) -> dict[Hashable, ScorerItem]:
+def _identify_items(state: ScorerState, side: str) -> IdentifiedItems:
     items: dict[Hashable, ScorerItem] = {}
-    for item in state.items(side):
-        items.setdefault(_identity(item), item)
-    return items
-
-
-def _statuses(state: ScorerState, credits: ItemCredits, side: str) -> dict[Hashable, ItemStatus]:
-    """How each item counts, without items that are not counted."""
     statuses: dict[Hashable, ItemStatus] = {}
-    for item, status in zip(state.items(side), credits.statuses(side), strict=True):
-        if status == (0, 0):
-            continue
-        identity = _identity(item)
-        other = statuses.get(identity)
-        statuses[identity] = status if other is None else other.add(status)
-    return statuses
+    for item, status in zip(state.items(side), state.credits().statuses(side), strict=True):
+        identity: Hashable = item.source
+        if identity is None:
+            identity = item.document, item.label, item.key
+        items.setdefault(identity, item)
+        if status != (0, 0):
+            other = statuses.get(identity)
+            statuses[identity] = status if other is None else other.add(status)
+    return IdentifiedItems(items, statuses)
 
 
 def count_one_to_one(state: ScorerState) -> ItemCredits:

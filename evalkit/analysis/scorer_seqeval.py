@@ -21,7 +21,7 @@ from evalkit.analysis.scorer_rules import (
     labels_of,
     select_label,
 )
-from evalkit.analysis.scorer_tags import Chunk, read_chunks
+from evalkit.analysis.scorer_tags import TO_TAGS, Chunk, read_chunks
 
 OUTSIDE = ("O", "_")
 
@@ -30,10 +30,11 @@ def build_rules() -> ScorerRules:
     """The rules of seqeval."""
     read = read_chunks(
         read_lenient_chunks,
-        "compares words: an item covers the words that it overlaps, and invalid tags are repaired",
+        "reads the tags as the default mode of seqeval: an invalid tag begins an item, or goes on"
+        " with one, and the prefixes U and L are not known",
     )
     return ScorerRules(
-        (ScorerMeasure("micro avg", "entities/strict", (read, WITH_ZERO)),), report_rows
+        (ScorerMeasure("micro avg", "entities/strict", (*TO_TAGS, read, WITH_ZERO)),), report_rows
     )
 
 

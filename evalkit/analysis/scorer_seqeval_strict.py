@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from evalkit.analysis.scorer_rules import WITH_ZERO, ScorerMeasure, ScorerRules
 from evalkit.analysis.scorer_seqeval import report_rows
-from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks
+from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 
 
@@ -57,10 +57,9 @@ def build_rules(*, scheme: str = "IOB2") -> ScorerRules:
 
     read = read_chunks(
         read_strict_chunks,
-        f"compares words: an item covers the words that it overlaps, and chunks that are invalid"
-        f" {scheme} are dropped",
+        f"reads the tags under the scheme {scheme}, and drops items that are invalid under it",
     )
-    measure = ScorerMeasure("micro avg", "entities/strict", (read, WITH_ZERO))
+    measure = ScorerMeasure("micro avg", "entities/strict", (*TO_TAGS, read, WITH_ZERO))
     return ScorerRules((measure,), report_rows, tagging=SCHEMES[scheme].tagging)
 
 

@@ -20,13 +20,13 @@ from evalkit.analysis.scorer_rules import (
     labels_of,
     select_label,
 )
-from evalkit.analysis.scorer_tags import OUTSIDE, Chunk, read_chunks
+from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks
 from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
 
 REPAIR_RULES = {
-    "none": "compares words: an item covers the words that it overlaps",
-    "conlleval": "compares words, and begins an item at an invalid I-",
-    "discard": "compares words, and reads an invalid I- as O",
+    "none": "reads the tags as BIO",
+    "conlleval": "reads the tags as BIO, and begins an item at an invalid I-",
+    "discard": "reads the tags as BIO, and an invalid I- as O",
 }
 
 
@@ -39,7 +39,7 @@ def build_rules(*, repair: str = "none") -> ScorerRules:
         return iter_mentions(tags, repair)
 
     read = read_chunks(read_mentions, REPAIR_RULES[repair])
-    measure = ScorerMeasure("ALL", "entities/strict", (read, WITH_ZERO))
+    measure = ScorerMeasure("ALL", "entities/strict", (*TO_TAGS, read, WITH_ZERO))
     return ScorerRules((measure,), report_rows)
 
 

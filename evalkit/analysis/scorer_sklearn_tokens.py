@@ -15,7 +15,7 @@ from typing import Any
 
 from evalkit.analysis.scorer_rules import WITH_ZERO, ScorerMeasure, ScorerRules, ScorerState
 from evalkit.analysis.scorer_seqeval import report_rows as report_rows_of_seqeval
-from evalkit.analysis.scorer_tags import read_tokens, type_of
+from evalkit.analysis.scorer_tags import TO_TAGS, read_tokens, type_of
 from evalkit.errors import UnknownNameError
 
 LABELS: dict[str, Callable[[str], str]] = {"tag": str, "type": type_of}
@@ -33,10 +33,10 @@ def build_rules(*, compare: str = "tag", outside: str = "exclude") -> ScorerRule
     labeled = read_tokens(
         label_of, f"compares the {compare} of each word, without O", keeps_outside=False
     )
-    accuracy = ScorerMeasure("accuracy", "entities/strict", (every, WITH_ZERO))
+    accuracy = ScorerMeasure("accuracy", "entities/strict", (*TO_TAGS, every, WITH_ZERO))
     if outside == "include":
         return ScorerRules((accuracy,), report_rows)
-    micro = ScorerMeasure("micro avg", "entities/strict", (labeled, WITH_ZERO))
+    micro = ScorerMeasure("micro avg", "entities/strict", (*TO_TAGS, labeled, WITH_ZERO))
     return ScorerRules((micro, accuracy), report_rows)
 
 

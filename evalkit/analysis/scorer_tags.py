@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem, ScorerRule, ScorerState
+from evalkit.analysis.scorer_rules import (
+    SIDES,
+    ScorerDocument,
+    ScorerItem,
+    ScorerRule,
+    ScorerState,
+    keep_items,
+)
+from evalkit.analysis.scorer_spans import WHOLE_SPANS
 from evalkit.data.taggings import WRITTEN_LETTERS, spell_tag
 from evalkit.errors import InputError
 
@@ -19,20 +27,19 @@ DEFAULT_TAGGING = "IOB2"
 OUTSIDE = "O"
 
 
+def has_tags(state: ScorerState) -> bool:
+    """Whether the input is tags."""
+    return any(document.gold_tags is not None for document in state.documents)
+
+
 def tags_from_items(
     document: ScorerDocument, items: Iterable[ScorerItem], tagging: str = DEFAULT_TAGGING
 ) -> list[str]:
-    """The tags of the words that items overlap; where two items share a word, the one that begins
-    first, or else is longer, or else has the first label in alphabetical order, is kept.
-    """
+    """The tags of the words that items overlap; see `choose_tagged`."""
     first_letter, inner_letter, last_letter, only_letter = WRITTEN_LETTERS[tagging]
-    tags = ["O"] * len(document.tokens)
-    placed = [item for item in items if item.start is not None and item.end is not None]
+    tags = [OUTSIDE] * len(document.tokens)
     end_of_previous, label_of_previous = 0, None
-    for item in sorted(placed, key=_tagging_order):
-        words = words_of(document, item)
-        if not words or any(tags[word] != "O" for word in words):
-            continue
+    for item, words in choose_tagged(document, items):
         label, first = str(item.label), words[0]
         letters = [only_letter]
         if len(words) > 1:
@@ -48,6 +55,22 @@ def tags_from_items(
     return tags
 
 
+def choose_tagged(
+    document: ScorerDocument, items: Iterable[ScorerItem]
+) -> Iterator[tuple[ScorerItem, range]]:
+    """The items that tags can hold, with the words that they overlap, in the order of the text: of
+    items that share a word, the one that begins first, or else is longer, or else has the first
+    label in alphabetical order.
+    """
+    placed = [item for item in items if item.start is not None and item.end is not None]
+    next_word = 0
+    for item in sorted(placed, key=_tagging_order):
+        words = words_of(document, item)
+        if words and words[0] >= next_word:
+            next_word = words[-1] + 1
+            yield item, words
+
+
 def _tagging_order(item: ScorerItem) -> tuple[int, int, str]:
     return item.start or 0, -(item.end or 0), str(item.label)
 
@@ -56,8 +79,68 @@ def words_of(document: ScorerDocument, item: ScorerItem) -> range:
     """The numbers of the tokens that an item overlaps."""
     if item.start is None or item.end is None:
         return range(0)
-    first = bisect_right(document.tokens, item.start, key=lambda token: token[1])
-    return range(first, bisect_left(document.tokens, item.end, key=lambda token: token[0]))
+    first = bisect_right(document.token_ends, item.start)
+    return range(first, bisect_left(document.token_starts, item.end))
+
+
+def _keep_with_words(state: ScorerState) -> ScorerState:
+    if has_tags(state):
+        return state
+    return keep_items(
+        state,
+        lambda item: item.start is None or bool(words_of(state.documents[item.document], item)),
+    )
+
+
+def _keep_tagged(state: ScorerState) -> ScorerState:
+    if has_tags(state):
+        return state
+    kept = set()
+    for side in SIDES:
+        for document, items in zip(state.documents, split_items(state, side), strict=True):
+            kept |= {id(item) for item, _ in choose_tagged(document, items)}
+    return keep_items(state, lambda item: id(item) in kept)
+
+
+def _cover_words(state: ScorerState) -> ScorerState:
+    if has_tags(state):
+        return state
+    items = {}
+    for side in SIDES:
+        items[side] = tuple(_cover_own_words(state, item) for item in state.items(side))
+    pairs = [pair for side in SIDES for pair in zip(state.items(side), items[side], strict=True)]
+    if all((old.start, old.end) == (new.start, new.end) for old, new in pairs):
+        return state
+    return replace(state, gold=items["gold"], predicted=items["predicted"])
+
+
+def _cover_own_words(state: ScorerState, item: ScorerItem) -> ScorerItem:
+    document = state.documents[item.document]
+    words = words_of(document, item)
+    start, end = document.token_starts[words[0]], document.token_ends[words[-1]]
+    text = document.text[start:end]
+    return item._replace(key=((start, end),), start=start, end=end, text=text)
+
+
+# What tags can hold of the items of other input, in which words may have several items
+ONLY_PLACED = ScorerRule(
+    "read",
+    "has no predictions that are not in the text",
+    lambda state: keep_items(state, lambda item: item.start is not None, ["predicted"]),
+)
+ONLY_WORDS = ScorerRule(
+    "read", "has no items without a word, such as a punctuation mark", _keep_with_words
+)
+ONE_TAG = ScorerRule(
+    "read",
+    "has one tag for each word: of items that share a word, it keeps the one that begins first, or"
+    " else is longer",
+    _keep_tagged,
+)
+COVER_WORDS = ScorerRule(
+    "read", "compares words: an item covers the words that it overlaps", _cover_words
+)
+TO_TAGS = (WHOLE_SPANS, ONLY_PLACED, ONLY_WORDS, ONE_TAG, COVER_WORDS)
 
 
 def split_items(state: ScorerState, side: str) -> list[list[ScorerItem]]:

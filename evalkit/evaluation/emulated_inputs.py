@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
@@ -183,6 +184,7 @@ def _open_corpora(
             plain_gold=True,
         )
 
+    @cache
     def items_of(side: str, layer: str) -> Sequence[ScorerItem]:
         corpus = gold_corpus if side == "gold" else predicted_corpus
         symmetric = _list_symmetric(gold_corpus)

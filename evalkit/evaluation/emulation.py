@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from evalkit.analysis.scorer_practices import (
 from evalkit.analysis.scorer_registry import Scorer, find_scorer
 from evalkit.analysis.scorer_rules import (
     SIDES,
-    ItemCredits,
     ScorerItem,
     ScorerMeasure,
     ScorerState,
@@ -25,19 +23,17 @@ from evalkit.analysis.scorer_rules import (
 )
 from evalkit.analysis.scorer_sets import COUNTS
 from evalkit.analysis.scorer_strings import list_surfaces
-from evalkit.corpus import Corpus, CorpusSource
-from evalkit.data.document import Document, Entity
+from evalkit.corpus import CorpusSource
 from evalkit.errors import InputError, spell_option
-from evalkit.evaluation.corpus_scores import score
 from evalkit.evaluation.emulated_heads import HeadsOfSide, count_headless, open_heads
 from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
 from evalkit.evaluation.emulated_layers import EMULATED_LAYERS
+from evalkit.evaluation.emulated_matching import EntityMatcher, match_entities
 from evalkit.results.emulated_scores import EmulatedScores, ScoreDifference
 from evalkit.results.wording import pluralize
 from evalkit.scoring.parsed_heads import parse_heads
 
 HEAD_WORDS = "head-words"
-CREDIT = {"correct": 1.0, "partial": 0.5}
 # Fields of evalkit's signature that belong to intervals
 WITHOUT_MEANING = ("units", "interval", "level", "boot", "seed", "zones")
 
@@ -95,11 +91,14 @@ def emulate(
         missing=missing,
     )
     heads = open_heads(inputs, heads_source)
+    first_states: dict[str, ScorerState] = {}
     states: dict[str, ScorerState] = {}
     differences = []
     for measure in _choose_measures(rules.measures, inputs, scorer):
         metric = _choose_metric(measure, inputs)
-        first = build_first_state(inputs, metric, heads)
+        if metric not in first_states:
+            first_states[metric] = build_first_state(inputs, metric, heads)
+        first = first_states[metric]
         steps_before = list_practice_rules(practices, _layer_of(metric))
         states[measure.name], steps = apply_rules(first, [*steps_before, *measure.rules])
         differences.append(
@@ -193,7 +192,7 @@ def build_first_state(
     if layer == "surfaces":
         sides = {side: list_surfaces(items, scheme) for side, items in sides.items()}
     is_one_to_one = scheme == "strict" or layer == "surfaces"
-    count = COUNTS.get(metric, count_one_to_one if is_one_to_one else _counting(scheme))
+    count = COUNTS.get(metric, count_one_to_one if is_one_to_one else EntityMatcher(scheme))
     return ScorerState(
         inputs.documents,
         sides["gold"],
@@ -208,56 +207,6 @@ def build_first_state(
             "heads": heads,
             "symmetric": inputs.symmetric,
         },
-    )
-
-
-def _counting(scheme: str) -> Any:
-    return lambda state: match_entities(state, scheme)
-
-
-def match_entities(state: ScorerState, scheme: str) -> ItemCredits:
-    """The credit of each item under a scheme of entities, as evalkit pairs them."""
-    if not state.gold or not state.predicted:
-        return ItemCredits([0.0] * len(state.gold), [0.0] * len(state.predicted))
-    credits: dict[str, list[float]] = {}
-    predicted_kinds = ["spurious"] * len(state.predicted)
-    corpora = {}
-    rows: dict[str, dict[Any, list[int]]] = {}
-    for side in ("gold", "predicted"):
-        credits[side] = [0.0] * len(state.items(side))
-        entities: dict[int, list[Entity]] = defaultdict(list)
-        rows[side] = defaultdict(list)
-        for index, item in enumerate(state.items(side)):
-            if item.start is not None and item.end is not None:
-                entities[item.document].append(_entity(item))
-                where = state.documents[item.document].id
-                rows[side][where, item.label, item.start, item.end].append(index)
-        documents = [
-            Document(document.id, document.text, tuple(entities.get(number, ())))
-            for number, document in enumerate(state.documents)
-        ]
-        corpora[side] = Corpus(documents, side)
-    metric = f"entities/{scheme}"
-    scores = score(corpora["gold"], corpora["predicted"], metric, zones="all", boot=0)
-    for pair in scores.pairs(metric):
-        for side, matched in (("gold", pair.gold), ("predicted", pair.predicted)):
-            if matched is not None:
-                key = pair.document, matched.label, matched.start, matched.end
-                row = rows[side][key].pop()
-                credits[side][row] = CREDIT.get(pair.kind, 0.0)
-                if side == "predicted" and pair.gold is not None:
-                    predicted_kinds[row] = pair.kind
-    return ItemCredits(credits["gold"], credits["predicted"], predicted_kinds=predicted_kinds)
-
-
-def _entity(item: ScorerItem) -> Entity:
-    fragments = item.key if isinstance(item.key, tuple) and len(item.key) > 1 else ()
-    is_discontinuous = all(isinstance(part, tuple) for part in fragments)
-    return Entity(
-        str(item.label),
-        item.start or 0,
-        item.end or 0,
-        fragments=fragments if is_discontinuous else (),
     )
 
 

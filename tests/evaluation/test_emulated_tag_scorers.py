@@ -13,7 +13,7 @@ from helpers.emulation import (
 )
 from helpers.quick import choose_quick
 
-from evalkit import Corpus, Document, Entity, InputError, emulate
+from evalkit import Corpus, Document, Entity, InputError, Unplaced, emulate
 from evalkit.analysis.scorer_tags import tags_from_items
 from evalkit.errors import UnknownNameError
 from evalkit.evaluation.emulated_inputs import open_emulated_inputs
@@ -24,6 +24,7 @@ GOLD += ["B-ORG O B-MISC I-MISC O"]
 PREDICTED = ["B-PER I-PER O O B-ORG I-ORG O O B-ORG O", "O I-LOC I-LOC O B-PER I-ORG O"]
 PREDICTED += ["B-ORG O O O B-DATE"]
 TAGS = [row.split() for row in GOLD], [row.split() for row in PREDICTED]
+KINDS = ("read", "drop", "equal", "count", "ratio")  # the order of the rules
 # The prefixes of each scheme of seqeval
 SCHEMES = {"IOB2": "IB", "IOB1": "IB", "IOE1": "IE", "IOE2": "IE", "IOBES": "BIES", "BILOU": "BILU"}
 
@@ -420,3 +421,58 @@ def test_the_order_of_predictions_changes_nothing(seed):
 def test_unknown_options_and_values_are_named(scorer, options, message):
     with pytest.raises(UnknownNameError, match=message):
         emulate(scorer, *TAGS, **options)
+
+
+TAG_SCORERS = ["seqeval", "seqeval-strict", "conlleval", "seqscore", "sklearn-tokens", "hipe"]
+
+
+@pytest.mark.parametrize("scorer", TAG_SCORERS)
+def test_each_step_of_making_tags_has_its_own_items(scorer):
+    text = "Ann Lee left Acme-owned shops in Paris"
+    gold = [Entity("PER", 0, 7), Entity("ORG", 13, 17), Entity("LOC", 33, 38)]
+    predicted = [Entity("PER", 0, 7), Entity("PER", 4, 7), Entity("ORG", 13, 23), gold[2], gold[2]]
+    quotes = (Unplaced("entities", "LOC", "not in the text", "Berlin"),)
+    corpora = (
+        Corpus([Document("d", text, tuple(gold))]),
+        Corpus([Document("d", text, tuple(predicted), unplaced=quotes)]),
+    )
+
+    differences = emulate(scorer, *corpora).differences
+    steps = next(each.steps for each in differences if each.metric == "entities/strict")
+
+    kinds = [step.kind for step in steps]
+    assert kinds == sorted(kinds, key=KINDS.index)
+    texts = [step.text.partition(":")[0] for step in steps]
+    items = [sorted(change.item.text for change in step.changes) for step in steps]
+    assert texts[:2] == [
+        "has no predictions that are not in the text",
+        "has one tag for each word",
+    ]
+    assert items[:2] == [["Berlin"], ["Lee", "Paris"]]
+    if scorer != "sklearn-tokens":  # which compares the tags of words instead
+        assert texts[2] == "compares words"
+        assert items[2] == ["Acme", "Acme-owned"]
+
+
+@pytest.mark.parametrize("seed", choose_quick(range(200), 15))
+@pytest.mark.parametrize("scorer", [*TAG_SCORERS, "faireval"])
+def test_the_steps_of_making_tags_are_true_of_their_items(scorer, seed):
+    corpora = random_entity_corpora(seed)
+
+    for difference in emulate(scorer, *corpora).differences:
+        for step in difference.steps:
+            if step.text.startswith("has no predictions that are not in the text"):
+                assert all(change.item.start is None for change in step.changes)
+            else:
+                assert all(
+                    change.item.start is not None or change.before is None
+                    for change in step.changes
+                )
+            if step.text.startswith("has no items without a word"):
+                words = [change.item.text for change in step.changes if change.after is None]
+                assert words
+                assert not any(any(map(str.isalnum, word)) for word in words)
+            if step.text.startswith("has one tag for each word"):
+                assert any(change.after is None for change in step.changes)
+            if step.text.startswith("compares words"):
+                assert not any(change.after is None for change in step.changes)
