@@ -1,4 +1,4 @@
-"""Benchmark information extraction: precision, recall and F1 per label, with a signature.
+"""Score information extraction: precision, recall and F1 of each label, with a signature.
 
 The folders, each of which uses only those above it in its wing (tests/test_architecture.py):
 
@@ -9,9 +9,10 @@ The folders, each of which uses only those above it in its wing (tests/test_arch
     inference   running a model
     scoring     layers, matching, counting                     scoring wing
     stats       intervals, differences, permutation tests
-    analysis    kinds of errors
+    analysis    errors, agreement, rules of other scorers
     results     scores, tables, result files
     evaluation  both wings together: evaluate, score, compare
+    report      HTML pages
     training    metrics for transformers' Trainer and spaCy
     hub         cards and publishing
     cli         the command line

@@ -98,7 +98,7 @@ def build_matrices(
             for row in result.gamma
             if row.reach is not None
         }
-        note = "γ, and below what the random corpora leave open"
+        note = "γ, and below its uncertainty (±) from the random corpora"
         matrices.append(
             _build_matrix(f"γ, {result.layer}", note, names, values, numbers, intervals)
         )

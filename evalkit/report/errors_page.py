@@ -37,7 +37,7 @@ from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import CountsOnly, MetricScores
 from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.scores import Scores, build_scores_report
-from evalkit.results.summary import set_aside_lines, warnings
+from evalkit.results.summary import assumption_lines, set_aside_lines, warnings
 from evalkit.results.tables import DEFAULT_FORMAT, ReportLines, Table, group_lines
 from evalkit.results.wording import pluralize
 from evalkit.scoring.cells import COUNTS, FOUND, GOLD, PREDICTED, TP
@@ -107,6 +107,7 @@ def build_errors_page(
         documents_scored=pluralize(metadata.corpus.documents, "document"),
         headlines=[_headline(analysis) for analysis in analyses],
         warnings=[shorten(line, LONGEST_LINE) for line in lines.warnings],
+        assumptions=_assumptions(analyses, scores),
         interval_name=name_interval(resampling) if resampling.boot else "",
         interval_label=f"{100 * resampling.level:g} %" if resampling.boot else "",
         is_single=metadata.corpus.documents == 1,
@@ -244,6 +245,14 @@ def _metrics_by_label(metrics: Sequence[MetricScores]) -> list[MetricScores]:
         if not is_repeated and (each.metric.scheme == "strict" or layer not in strict):
             shown.append(each)
     return shown
+
+
+def _assumptions(analyses: Sequence[ErrorAnalysis], scores: Scores | None) -> list[str]:
+    """What the intervals assume where sentences are documents."""
+    if scores is not None:
+        return assumption_lines(scores.signature_fields.values(), scores.resampling)
+    fields = [each.notes.signature_fields for each in analyses]
+    return assumption_lines(fields, analyses[0].resampling)
 
 
 def _scores_lines(scores: Scores) -> ReportLines:

@@ -385,8 +385,8 @@ def build_gamma_table(result: AgreementResult, numbers: NumberFormat) -> Table:
         lines.append((f"{row.a} – {row.b}", str(row.n), *cells))
     first = result.gamma[0]
     notes = (
-        f"expected disorder: mean of {first.samples} random corpora, seed {first.seed}; ±: what the"
-        " random corpora leave open",
+        f"expected disorder: mean of {first.samples} random corpora, seed {first.seed}; ±:"
+        " uncertainty of γ from the random corpora",
     )
     columns = ("pair", "units", "observed", "expected", "γ", "±")
     return Table(f"γ, {result.layer}", columns, tuple(lines), notes, keeps_names=True)

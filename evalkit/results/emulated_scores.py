@@ -153,7 +153,15 @@ class EmulatedScores:
         for row in self.rows:
             rows.append(tuple(self._format_cell(row.get(name), numbers) for name in columns))
         title = f"{self.scorer} {self.version}".rstrip()
-        return Table(title, tuple(columns), tuple(rows))
+        counts = [name for name in columns if self._has_counts(name)]
+        return Table(title, tuple(columns), tuple(rows), droppable_columns=tuple(counts[::-1]))
+
+    def _has_counts(self, column: str) -> bool:
+        """Whether a column holds whole numbers, which a narrow terminal hides."""
+        values = [row.get(column) for row in self.rows]
+        return any(isinstance(value, int) for value in values) and not any(
+            isinstance(value, str | float) for value in values
+        )
 
     def _format_cell(self, value: object, numbers: NumberFormat) -> str:
         if self.percent_digits is not None and isinstance(value, float):
@@ -180,25 +188,24 @@ def _format_cell(value: object, numbers: NumberFormat) -> str:
 
 
 def _step_table(difference: ScoreDifference, scorer: str, numbers: NumberFormat) -> Table:
-    """The steps from evalkit's F1 to that of the scorer."""
-    rows = [(f"evalkit {difference.metric}", _format_cell(difference.evalkit.f1, numbers), "", "")]
-    for step in difference.steps:
-        rows.append(
-            (
-                f"{step.kind}: {step.text}",
-                _format_cell(step.after.f1, numbers),
-                str(len(step.changes)) if step.changes else "",
-                "; ".join(_describe_changes(step.changes)),
-            )
-        )
+    """The steps from evalkit's F1 to that of the scorer; below them the rule of each step and some
+    of its items.
+    """
+    rows = [(f"evalkit {difference.metric}", _format_cell(difference.evalkit.f1, numbers), "")]
+    notes = []
+    for number, step in enumerate(difference.steps, start=1):
+        name = f"{number}. {step.kind}"
+        items = str(len(step.changes)) if step.changes else ""
+        rows.append((name, _format_cell(step.after.f1, numbers), items))
+        examples = "; ".join(_describe_changes(step.changes))
+        notes.append(f"{name}: {step.text}" + (f". Items: {examples}" if examples else ""))
     if not difference.steps:
-        rows.append(("no difference", _format_cell(difference.scorer.f1, numbers), "", ""))
+        rows.append(("no difference", _format_cell(difference.scorer.f1, numbers), ""))
     return Table(
         f"From evalkit's F1 to that of {scorer}, {difference.measure}",
-        ("rule", "F1", "items", "such as"),
+        ("step", "F1", "items"),
         tuple(rows),
-        droppable_columns=("such as",),
-        left_columns=("rule", "such as"),
+        tuple(notes),
     )
 
 

@@ -21,7 +21,7 @@ SITUATIONS = [
         (12, 12, 12),
     ),
     (
-        "nothing there in gold",
+        "not in gold",
         "Ada Lovelace wrote",
         "Ada Lovelace [wrote|PER]",
         "spurious",

@@ -23,6 +23,7 @@ from evalkit import (
     evaluate,
     score,
     score_spans,
+    score_tags,
 )
 from evalkit.data.document import Argument, Zone
 from evalkit.report import build_errors_page
@@ -364,7 +365,7 @@ def test_saved_scores_have_the_page_without_examples(scores):
 
     page = loaded.to_html(errors=True)
 
-    assert "These scores were saved and hold counts" in page
+    assert "These scores were saved and contain only counts" in page
     assert "Where F1 is lost" in page
     assert not list(parse(page).iter("mark"))
 
@@ -376,8 +377,19 @@ def test_scores_that_were_saved_before_errors_were_counted_say_so():
 
     page = Scores.from_json(fresh.to_json()).to_html(errors=True)
 
-    assert "these scores hold only counts" in page
+    assert "these scores contain only counts" in page
     parse(page)
+
+
+def test_the_page_says_what_intervals_assume_where_sentences_are_documents():
+    assumption = "sentences as documents: intervals and p assume that they are independent"
+    scores = score_tags([["B-A"], ["B-A"]], [["B-A"], ["O"]])
+    without_intervals = score_tags([["B-A"], ["B-A"]], [["B-A"], ["O"]], boot=0)
+
+    assert assumption in str(scores)
+    assert scores.to_html(errors=True).count(assumption) == 1
+    assert build_errors_page([scores.errors()]).count(assumption) == 1
+    assert assumption not in without_intervals.to_html(errors=True)
 
 
 def test_bare_spans_have_a_page_without_texts():
