@@ -218,9 +218,9 @@ class AnnotatedItems:
             items.append(covered)
         return _Covered(int(is_scored.sum()), items)
 
-    def compute_unitizing_alphas(self) -> dict[str, Alpha | None]:
-        """αU of each label over common documents; None where items of one label by one annotator
-        overlap. A fragment of a discontinuous item is a unit.
+    def compute_unitizing_alphas(self) -> dict[str, tuple[Alpha, bool]]:
+        """αU of each label over common documents, and whether units of the label by one annotator
+        overlap, so that it has none. A fragment of a discontinuous item is a unit.
         """
         stretches: list[Range] = []
         units: dict[str, list[list[Range]]] = {
@@ -235,11 +235,12 @@ class AnnotatedItems:
                     for start, end in _clip_ranges(item.fragments, here):
                         units[item.label][n].append((start + offset, end + offset))
             offset += len(self._texts[id])
-        alphas: dict[str, Alpha | None] = {}
+        alphas: dict[str, tuple[Alpha, bool]] = {}
         for label, annotators in units.items():
-            alphas[label] = None
-            if not any(map(has_overlap, annotators)):
-                alphas[label] = compute_unitizing_alpha(annotators, stretches)
+            if any(map(has_overlap, annotators)):
+                alphas[label] = Alpha(sum(map(len, annotators)), None, None, None), True
+            else:
+                alphas[label] = compute_unitizing_alpha(annotators, stretches), False
         return alphas
 
     def compute_gammas(self, seed: int, level: float) -> Iterator[tuple[str, str, int, Gamma]]:

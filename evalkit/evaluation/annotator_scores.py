@@ -449,13 +449,13 @@ class _Measurement:
 def _unitizing_rows(items: AnnotatedItems, layer: str) -> list[UnitizingAlpha]:
     rows = []
     documents = len(items.common)
-    for label, alpha in items.compute_unitizing_alphas().items():
-        if alpha is None:
+    for label, (alpha, has_overlap) in items.compute_unitizing_alphas().items():
+        reason = ""
+        if has_overlap:
             reason = "units of one label overlap within one annotator"
-            rows.append(UnitizingAlpha(layer, label, documents, 0, None, None, None, reason))
-        else:
-            reason = "" if alpha.alpha is not None else "no disagreement is to be expected"
-            rows.append(UnitizingAlpha(layer, label, documents, *alpha, reason))
+        elif alpha.alpha is None:
+            reason = "no disagreement is to be expected"
+        rows.append(UnitizingAlpha(layer, label, documents, *alpha, reason))
     return rows
 
 

@@ -369,6 +369,8 @@ def build_documents_table(
     if has_pairs:
         kind = f"of {metrics[0]}, " if len(metrics) > 1 else ""
         notes.insert(0, f"mean over pairs; min–max and pairs: {kind}of the pairs with items in it")
+    if len(metrics) > 1:
+        notes.insert(0, "in the order of the mean of the metrics")
     return Table(
         "F1 of each document, the lowest first", tuple(columns), tuple(lines), tuple(notes)
     )

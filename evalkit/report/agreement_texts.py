@@ -123,7 +123,8 @@ def build_texts(
     if max_documents is not None:
         order = order[:max_documents]
     comparisons = _compare_documents(analyses, {id for id, _ in order}, disputed)
-    builder = _DocumentBuilder(policy, numbers, is_whole=max_documents is None)
+    f1_name = "mean F1 of the layers" if len(analyses) > 1 else "F1"
+    builder = _DocumentBuilder(policy, numbers, f1_name, is_whole=max_documents is None)
     views = [
         builder.build(f"d{number + 1}", id, f1, comparisons.get(id, []))
         for number, (id, f1) in enumerate(order)
@@ -173,8 +174,11 @@ def _compare_documents(
 class _DocumentBuilder:
     """Makes the views of documents, and collects the kinds that occur."""
 
-    def __init__(self, policy: TextPolicy, numbers: NumberFormat, *, is_whole: bool) -> None:
+    def __init__(
+        self, policy: TextPolicy, numbers: NumberFormat, f1_name: str, *, is_whole: bool
+    ) -> None:
         self._policy, self._numbers, self._is_whole = policy, numbers, is_whole
+        self._f1_name = f1_name
         self._chips: dict[str, list[str]] = {}
 
     @property
@@ -196,7 +200,7 @@ class _DocumentBuilder:
             views.append(view)
         wrong = sum(len(each.wrong) for each in comparisons)
         pairs = len({(each.a, each.b) for each in comparisons})
-        summary = f"F1 {self._numbers.format(f1)}, {pluralize(wrong, 'disagreement')}"
+        summary = f"{self._f1_name} {self._numbers.format(f1)}, {pluralize(wrong, 'disagreement')}"
         if pairs > 1:
             summary += f" in {pluralize(pairs, 'pair')}"
         note = ""

@@ -94,7 +94,11 @@ class ReportBuilder:
         unit = self.resampling.unit
         for reason in (few_units_reason(unit), few_outcomes_reason(unit)):
             if reason in rows_of_reason:
-                notes.append(f"{join_some(rows_of_reason[reason])}: {reason}")
+                of_reason = rows_of_reason[reason]
+                is_everywhere = len(of_reason) == len(rows) > 1
+                notes.append(
+                    f"{'all intervals' if is_everywhere else join_some(of_reason)}: {reason}"
+                )
         return notes
 
     def accuracy_notes(self, metrics: Sequence[str]) -> list[str]:

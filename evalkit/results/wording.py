@@ -18,8 +18,14 @@ def pluralize(number: int, noun: str) -> str:
 
 
 def join_some(names: Sequence[str], most: int = 8) -> str:
-    """The names; of many the first, and how many more there are."""
-    shown = ", ".join(names[:most])
+    """The names; of many the first, and how many more there are. Names that contain commas are
+    separated by semicolons.
+
+    >>> join_some(["cue", "content"]), join_some(["cue, strict", "cue, type"])
+    ('cue, content', 'cue, strict; cue, type')
+    """
+    separator = "; " if any(", " in name for name in names) else ", "
+    shown = separator.join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 

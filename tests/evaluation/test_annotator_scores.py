@@ -412,6 +412,7 @@ def test_overlapping_units_of_one_label_have_no_alpha_u():
     rows = {row.label: row for row in found.result.alpha_u}
     assert rows["PER"].alpha is None
     assert rows["PER"].reason == "units of one label overlap within one annotator"
+    assert (rows["PER"].n, rows["ORG"].n) == (4, 2)
     assert rows["ORG"].alpha == 1
     assert {row.label for row in found.result.alpha} == {"PER", "ORG", "DATE"}
 

@@ -341,6 +341,31 @@ def test_the_lowest_documents_and_pairs_come_first_and_all_disagreements_are_sho
     assert shown == sum(len(each.items) for each in errors)
 
 
+def test_the_mean_f1_of_several_layers_is_called_so():
+    def annotate(end, label):
+        event = Event(label, Span(11, 14), (), "e")
+        return [
+            Document("d1", "Ann Lee is out.", (Entity("PER", 0, end),), (event,)),
+            Document("d2", "Ann Lee is out.", (Entity("PER", 0, 7),), (event,)),
+        ]
+
+    several = parse(agreement(a=annotate(7, "Go"), b=annotate(3, "Come")).to_html())
+    one = parse(agreement(a=annotate(7, "Go"), b=annotate(3, "Go"), metrics="ner").to_html())
+
+    summaries = []
+    for tree in (several, one):
+        documents = [each for each in tree.iter("details") if each.get("class") == "document"]
+        summaries.append([text_of(each.find("summary")) for each in documents])
+    assert summaries == [
+        [
+            "d1: mean F1 of the layers 0.000, 2 disagreements",
+            "d2: mean F1 of the layers 0.500, 1 disagreement",
+        ],
+        ["d1: F1 0.000, 1 disagreement"],
+    ]
+    assert "in the order of the mean of the metrics" in text_of(several)
+
+
 @pytest.mark.slow
 def test_what_does_not_fit_is_counted():
     names = [f"n{n}" for n in range(10)]

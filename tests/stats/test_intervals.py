@@ -152,6 +152,25 @@ def test_rows_that_are_to_be_read_with_care_are_named_below_the_table():
     assert "A, B, micro, macro, weighted: fewer than 5" in text
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [(13, "content, strict; whole attribution, strict"), (None, "all intervals")],
+)
+def test_names_of_rows_with_commas_are_separated_by_semicolons(content, names):
+    text = "Ann said that Bo left. Di denied it."
+    said = Attribution(Span(4, 8), Span(9, 21), Span(0, 3))
+    denied = Attribution(Span(26, 32), Span(33, 35), Span(23, 25))
+    gold = [Document(f"d{n}", text, attributions=(said, denied)) for n in range(12)]
+    first = [denied]
+    if content is not None:
+        first.append(Attribution(Span(4, 8), Span(9, content), Span(0, 3)))
+    predicted = [Document("d0", text, attributions=tuple(first)), *gold[1:]]
+
+    lines = str(score(gold, predicted)).splitlines()
+
+    assert any(line.startswith(f"{names}: the errors or the right items") for line in lines)
+
+
 def test_the_effective_number_of_documents_is_printed_once():
     gold, said = perturbed(24, 3)
     large = [
