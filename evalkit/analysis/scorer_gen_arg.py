@@ -62,7 +62,7 @@ def build_rules(
     *, head_only: bool | str = False, coref: bool | str = False, heads: str | None = None
 ) -> ScorerRules:
     """The rules of gen-arg. Raises InputError for an invalid option."""
-    source = None if heads is None else parse_heads(heads)
+    source = None if heads is None else parse_heads(heads, of="scorer")
     reading = [
         ScorerRule("read", "compares the arguments of each event of gold", _read_events),
         ScorerRule("read", "removes a, an and the before gold arguments", _remove_articles),

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.analysis.scorer_gollie_events import build_event_measures
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -35,15 +36,14 @@ from evalkit.analysis.scorer_rules import (
     select_label,
 )
 from evalkit.analysis.scorer_strings import DROP_UNREADABLE, READ_STRINGS, change_keys
-from evalkit.errors import InputError, UnknownNameError, quoted_repr
+from evalkit.errors import InputError, quoted_repr
 
 TASKS = ("entities", "events")
 
 
 def build_rules(*, task: str = "entities") -> ScorerRules:
     """The rules of GoLLIE. Raises UnknownNameError for an unknown task."""
-    if task not in TASKS:
-        raise UnknownNameError("task", task, TASKS)
+    parse_choice("task", task, TASKS)
     measures = [_build_entity_measure()] if task == "entities" else build_event_measures()
     return ScorerRules(measures, _report_rows)
 

@@ -19,7 +19,6 @@ utils.py. The columns of links, noise and time are not read.)
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any, NamedTuple
 
+from evalkit.analysis.scorer_options import parse_names
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -60,8 +60,7 @@ class ItemPairing(NamedTuple):
 
 def build_rules(*, tagset: str | Iterable[str] = ()) -> ScorerRules:
     """The rules of HIPE-scorer."""
-    types = re.split(r"[\s,+]+", tagset) if isinstance(tagset, str) else list(tagset)
-    others = {name.upper() for name in types if name}
+    others = {name.upper() for name in parse_names("tagset", tagset, "types")}
     read = read_chunks(
         iter_chunks,
         "reads the tags of a document as one sequence, with types in capitals: an item begins after"

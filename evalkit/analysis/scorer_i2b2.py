@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.analysis.scorer_documents import DROP_DOCUMENTS, iter_document_ratios
+from evalkit.analysis.scorer_options import parse_flag
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -46,7 +47,6 @@ from evalkit.analysis.scorer_spans import (
     DROP_UNPLACED,
     WHOLE_SPANS,
     group_by_document,
-    parse_flag,
     replace_items,
 )
 

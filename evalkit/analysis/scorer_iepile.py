@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import (
     ItemCredits,
     Ratios,
@@ -27,15 +28,13 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
 )
 from evalkit.analysis.scorer_strings import COUNT_ONCE, DROP_UNREADABLE, READ_STRINGS
-from evalkit.errors import UnknownNameError
 
 MODES = ("normal", "set")
 
 
 def build_rules(*, mode: str = "normal") -> ScorerRules:
     """The rules of IEPile. Raises UnknownNameError for an unknown mode."""
-    if mode not in MODES:
-        raise UnknownNameError("mode", mode, MODES)
+    parse_choice("mode", mode, MODES)
     rounding = ScorerRule(
         "ratio",
         "rounds precision and recall to two decimals of percent, and then F1",

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import (
     SIDES,
     WITH_ZERO,
@@ -41,7 +42,6 @@ from evalkit.analysis.scorer_rules import (
 )
 from evalkit.analysis.scorer_strings import COUNT_ONCE, change_keys, read_strings
 from evalkit.data.document import Document, Event, iter_arguments
-from evalkit.errors import UnknownNameError
 from evalkit.scoring.surfaces import surface_form
 
 TASKS = ("NER", "RE")
@@ -51,8 +51,7 @@ REPEATED = re.compile(r"([,.;])\1+")
 
 def build_rules(*, task: str = "NER") -> ScorerRules:
     """The rules of InstructUIE. Raises UnknownNameError for an unknown task."""
-    if task not in TASKS:
-        raise UnknownNameError("task", task, TASKS)
+    parse_choice("task", task, TASKS)
     measure = _build_entity_measure() if task == "NER" else _build_relation_measure()
     return ScorerRules((measure,), _report_rows)
 

@@ -29,6 +29,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
+from evalkit.analysis.scorer_options import parse_labels, parse_number
 from evalkit.analysis.scorer_rules import (
     WITH_ZERO,
     ItemCredits,
@@ -44,8 +45,6 @@ from evalkit.analysis.scorer_spans import (
     WHOLE_SPANS,
     Range,
     group_by_document,
-    parse_labels,
-    parse_number,
     split_by_label,
 )
 from evalkit.analysis.scorer_tags import Chunk, has_tags, read_chunks
@@ -75,10 +74,9 @@ def build_rules(
     tags: the labels that are compared; default: all. min_overlap_percentage: of the gold span.
     """
     least = parse_number("min_overlap_percentage", min_overlap_percentage, 1, 100)
-    labels = parse_labels(tags)
     rules = [READ_TAGS, READ_SPANS, DROP_UNPLACED]
-    if labels is not None:
-        rules.append(_drop_other_labels(labels))
+    if tags is not None:
+        rules.append(_drop_other_labels(frozenset(parse_labels("tags", tags))))
     measures = [
         ScorerMeasure(name, metric, (*rules, _match(name, least), WITH_ZERO))
         for name, metric in METRICS.items()

@@ -21,13 +21,13 @@ bert-event-extraction#7 of nlpcl-lab and two-are-better#14 of LorrinWWW.)
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_names
 from evalkit.analysis.scorer_rules import (
     SIDES,
     ScorerDocument,
@@ -87,20 +87,13 @@ def report_rows(states: Mapping[str, ScorerState]) -> list[dict[str, Any]]:
     return rows
 
 
-def split_names(names: str | Iterable[str]) -> list[str]:
-    """The names in a list, or in a string such as "drop-empty+drop-unaligned"."""
-    if isinstance(names, str):
-        return [name for name in re.split(r"[\s,+]+", names) if name]
-    return list(names)
-
-
-def parse_practices(names: str | Iterable[str], layers: Iterable[str]) -> list[str]:
+def parse_practices(names: object, layers: Iterable[str]) -> list[str]:
     """The names of some practices, from a list or a string such as "drop-empty+drop-unaligned", in
     the order in which they are applied. layers: those of the scorer.
 
     Raises UnknownNameError for an unknown one, and InputError for one that no layer has.
     """
-    chosen = split_names(names)
+    chosen = parse_names("practices", names, "practices")
     layers = set(layers)
     for name in chosen:
         if name not in PRACTICES:

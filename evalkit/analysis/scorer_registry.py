@@ -199,6 +199,12 @@ SCORERS = {
         "triggers",
         "entities, relations, triggers and arguments in dictionaries by span",
     ),
+    "evmeval": Scorer(
+        "scorer_evmeval",
+        "1.8",
+        "triggers",
+        "triggers paired by their overlap, with type and realis, in percent",
+    ),
     "spert": Scorer(
         "scorer_spert",
         "5afcedf",
@@ -244,6 +250,6 @@ SCORERS = {
 
 def find_scorer(name: str) -> Scorer:
     """The scorer of a name. Raises UnknownNameError."""
-    if name not in SCORERS:
+    if not isinstance(name, str) or name not in SCORERS:
         raise UnknownNameError("scorer", name, SCORERS)
     return SCORERS[name]

@@ -17,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import WITH_ZERO, ScorerMeasure, ScorerRules
 from evalkit.analysis.scorer_seqeval import report_rows
 from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks
-from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 
 
 class TagPatterns(NamedTuple):
@@ -49,8 +50,7 @@ SCHEMES = {
 
 def build_rules(*, scheme: str = "IOB2") -> ScorerRules:
     """The rules of seqeval under a scheme."""
-    if scheme not in SCHEMES:
-        raise UnknownNameError("value", scheme, SCHEMES, within="scheme=")
+    parse_choice("scheme", scheme, SCHEMES)
 
     def read_strict_chunks(tags: Sequence[str]) -> Iterator[Chunk]:
         return iter_chunks(tags, scheme)

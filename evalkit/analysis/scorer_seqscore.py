@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import (
     WITH_ZERO,
     ScorerMeasure,
@@ -21,7 +22,7 @@ from evalkit.analysis.scorer_rules import (
     select_label,
 )
 from evalkit.analysis.scorer_tags import OUTSIDE, TO_TAGS, Chunk, read_chunks
-from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
+from evalkit.errors import InputError, quoted_repr, spell_option
 
 REPAIR_RULES = {
     "none": "reads the tags as BIO",
@@ -32,8 +33,7 @@ REPAIR_RULES = {
 
 def build_rules(*, repair: str = "none") -> ScorerRules:
     """The rules of SeqScore."""
-    if repair not in REPAIR_RULES:
-        raise UnknownNameError("value", repair, REPAIR_RULES, within="repair=")
+    parse_choice("repair", repair, REPAIR_RULES)
 
     def read_mentions(tags: Sequence[str]) -> Iterator[Chunk]:
         return iter_mentions(tags, repair)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_choice
 from evalkit.analysis.scorer_rules import WITH_ZERO, ScorerMeasure, ScorerRules, ScorerState
 from evalkit.analysis.scorer_seqeval import report_rows as report_rows_of_seqeval
 from evalkit.analysis.scorer_tags import TO_TAGS, read_tokens, type_of
-from evalkit.errors import UnknownNameError
 
 LABELS: dict[str, Callable[[str], str]] = {"tag": str, "type": type_of}
 OUTSIDE_VALUES = ("exclude", "include")
@@ -24,10 +24,8 @@ OUTSIDE_VALUES = ("exclude", "include")
 
 def build_rules(*, compare: str = "tag", outside: str = "exclude") -> ScorerRules:
     """The rules of scikit-learn."""
-    if compare not in LABELS:
-        raise UnknownNameError("value", compare, LABELS, within="compare=")
-    if outside not in OUTSIDE_VALUES:
-        raise UnknownNameError("value", outside, OUTSIDE_VALUES, within="outside=")
+    parse_choice("compare", compare, LABELS)
+    parse_choice("outside", outside, OUTSIDE_VALUES)
     label_of = LABELS[compare]
     every = read_tokens(label_of, f"compares the {compare} of each word, O too", keeps_outside=True)
     labeled = read_tokens(

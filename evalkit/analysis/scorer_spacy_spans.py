@@ -21,6 +21,7 @@ from evalkit.analysis.scorer_docs import (
     drop_unaligned,
     report_rows,
 )
+from evalkit.analysis.scorer_options import parse_flag
 from evalkit.analysis.scorer_rules import (
     ScorerItem,
     ScorerMeasure,
@@ -29,7 +30,7 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
     merge_equal_items,
 )
-from evalkit.analysis.scorer_spans import DROP_UNPLACED, WHOLE_SPANS, Range, parse_flag
+from evalkit.analysis.scorer_spans import DROP_UNPLACED, WHOLE_SPANS, Range
 
 
 def build_rules(

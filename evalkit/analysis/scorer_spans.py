@@ -15,7 +15,6 @@ from evalkit.analysis.scorer_rules import (
     ScorerState,
     keep_items,
 )
-from evalkit.errors import InputError
 
 Range = tuple[int, int]
 
@@ -84,29 +83,3 @@ def covered_tokens(tokens: Sequence[Range], start: int, end: int) -> Range | Non
     first = bisect_right(tokens, start, key=lambda token: token[1])
     stop = bisect_left(tokens, end, key=lambda token: token[0])
     return (first, stop) if first < stop else None
-
-
-def parse_labels(value: str | Iterable[str] | None) -> frozenset[str] | None:
-    """The labels of an option: None, labels, or labels in a string that commas separate."""
-    if isinstance(value, str):
-        value = value.split(",")
-    return None if value is None else frozenset(value)
-
-
-def parse_number(name: str, value: float | str, low: float, high: float) -> float:
-    """The number of an option. Raises InputError unless it is from low to high."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not low <= number <= high:
-        raise InputError(f"{name}: invalid value {value!r}: expected a number from {low} to {high}")
-    return number
-
-
-def parse_flag(name: str, value: object) -> bool:
-    """The truth value of an option. Raises InputError for anything but true and false."""
-    spelled = str(value).lower()
-    if spelled not in ("true", "false"):
-        raise InputError(f"{name}: invalid value {value!r}: expected true or false")
-    return spelled == "true"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import typer
 
 from evalkit.analysis.scorer_practices import PRACTICES
-from evalkit.analysis.scorer_registry import SCORERS
+from evalkit.analysis.scorer_registry import SCORERS, SHARED_OPTIONS, find_scorer
 from evalkit.cli.columns import list_width, print_columns
 from evalkit.cli.option_values import (
     check_outputs,
@@ -18,7 +18,7 @@ from evalkit.cli.option_values import (
     write_output,
 )
 from evalkit.cli.options import Digits, Missing, Output, OutputFormat, Percent
-from evalkit.errors import InputError, print_line
+from evalkit.errors import InputError, UnknownNameError, print_line, quoted_repr
 from evalkit.evaluation.emulation import emulate
 
 
@@ -64,8 +64,7 @@ def emulate_command(
         )
     check_outputs({"-o": output}, gold, predicted)
     report_format = output_format(form, output)
-    name, _, query = scorer.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    name, options = _parse_scorer(scorer)
     emulated = emulate(name, gold, predicted, explain=explain, missing=missing, **options)
     if report_format == "html":
         text = emulated.to_html(digits=digits, percent=percent)
@@ -74,6 +73,28 @@ def emulate_command(
             report_format, width=terminal_width(output), digits=digits, percent=percent
         )
     write_output(text, output)
+
+
+def _parse_scorer(scorer: str) -> tuple[str, dict[str, str]]:
+    """The name and the options of 'SCORER?key=value'. Raises UnknownNameError for an unknown name,
+    and InputError.
+    """
+    name, _, query = scorer.partition("?")
+    known = (*find_scorer(name).options, *SHARED_OPTIONS)
+    options: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        if "=" not in part:
+            raise InputError(
+                f"{scorer}: invalid option {quoted_repr(part)}: expected KEY=VALUE after the"
+                " question mark, separated by &"
+            )
+        [(key, value)] = parse_qsl(part, keep_blank_values=True)
+        if key not in known:
+            raise UnknownNameError("option", key, known, within=name)
+        if key in options:
+            raise InputError(f"{scorer}: option {quoted_repr(key)} is given twice: name it once")
+        options[key] = value
+    return name, options
 
 
 def _print_scorers() -> None:

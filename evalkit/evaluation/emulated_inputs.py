@@ -108,7 +108,7 @@ def open_emulated_inputs(
     other.
     """
     if needs_tokens or reads_tags or are_tags(gold):
-        tags = open_tag_documents(gold, predicted)
+        tags = open_tag_documents(gold, predicted, missing)
         if tags is not None:
             return _open_tags(tags, tagging or tags.tagging or default_tagging)
     if are_tags(gold) != are_tags(predicted):

@@ -34,18 +34,18 @@ class TagDocuments(NamedTuple):
     tagging: str | None = None
 
 
-def open_tag_documents(gold: Any, predicted: Any) -> TagDocuments | None:
+def open_tag_documents(gold: Any, predicted: Any, missing: str = "error") -> TagDocuments | None:
     """The documents of two lists of lists of tags, or of two CoNLL files with one column of tags;
     None for anything else.
 
-    Raises InputError for sides that do not fit each other.
+    missing: as for `score`. Raises InputError for sides that do not fit each other.
     """
     if are_tags(gold) and are_tags(predicted):
         return TagDocuments(_pair_sequences(gold, predicted))
     files = [_tag_file(side) for side in (gold, predicted)]
     if files[0] is None or files[1] is None:
         return None
-    return _join_tag_files(files[0], files[1])
+    return _join_tag_files(files[0], files[1], missing)
 
 
 def are_tags(value: object) -> bool:
@@ -99,8 +99,14 @@ def _tag_file(source: object) -> CorpusLocation | None:
     return location
 
 
-def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation) -> TagDocuments:
+def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation, missing: str) -> TagDocuments:
     """The documents of two CoNLL files, in the order of gold."""
+    taggings = [side.options.get("tagging") for side in (gold, predicted)]
+    if None not in taggings and taggings[0] != taggings[1]:
+        raise InputError(
+            f"gold has {spell_option('tagging', taggings[0], of='format')}, the predictions"
+            f" {spell_option('tagging', taggings[1], of='format')}: expected the same tagging"
+        )
     sides = [_read_tag_file(location) for location in (gold, predicted)]
     predictions = {draft.id: draft for draft in sides[1]}
     unknown = predictions.keys() - {draft.id for draft in sides[0]}
@@ -112,12 +118,17 @@ def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation) -> TagDocum
             " by their ids"
         )
     documents = []
-    missing = other_words = 0
+    missing_count = other_words = 0
     for draft in sides[0]:
         other = predictions.get(draft.id)
         tags = ["O"] * len(draft.tags)
         if other is None:
-            missing += 1
+            missing_count += 1
+            if missing == "error":
+                raise InputError(
+                    f"{predicted.path}: lacks document {draft.id!r} of {gold.path}; predict it, or"
+                    f" count what is missing as empty with {spell_option('missing', 'empty')}"
+                )
         else:
             _check_borders(gold, predicted, draft, other)
             tags = other.tags
@@ -133,9 +144,9 @@ def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation) -> TagDocum
             )
         )
     notes = []
-    if missing:
+    if missing_count:
         notes.append(
-            f"{pluralize(missing, 'document')} of gold without predictions: read as tags O"
+            f"{pluralize(missing_count, 'document')} of gold without predictions: read as tags O"
         )
     if other_words:
         notes.append(

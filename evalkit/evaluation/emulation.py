@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from evalkit.analysis.scorer_options import parse_names
 from evalkit.analysis.scorer_practices import (
     ITEM_PRACTICES,
     list_practice_rules,
     parse_practices,
-    split_names,
 )
 from evalkit.analysis.scorer_registry import Scorer, find_scorer
 from evalkit.analysis.scorer_rules import (
@@ -29,6 +29,7 @@ from evalkit.evaluation.emulated_heads import HeadsOfSide, count_headless, open_
 from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
 from evalkit.evaluation.emulated_layers import EMULATED_LAYERS
 from evalkit.evaluation.emulated_matching import EntityMatcher, match_entities
+from evalkit.evaluation.score_options import parse_missing
 from evalkit.results.emulated_scores import EmulatedScores, ScoreDifference
 from evalkit.results.wording import pluralize
 from evalkit.scoring.parsed_heads import parse_heads
@@ -70,6 +71,7 @@ def emulate(
     1.0
     """
     entry = find_scorer(scorer)
+    missing = parse_missing(missing)
     own = dict(options)
     tagging = own.pop("tagging", None)
     heads_source = _pop_heads(own, entry, scorer)
@@ -146,8 +148,9 @@ def _pop_heads(options: dict[str, Any], entry: Scorer, scorer: str) -> str | Non
     """
     if "heads" not in options or "heads" in entry.options:
         return None
-    source = parse_heads(options.pop("heads"))
-    if scorer != HEAD_WORDS and HEAD_WORDS not in split_names(options.get("practices", ())):
+    source = parse_heads(options.pop("heads"), of="scorer")
+    practices = parse_names("practices", options.get("practices"), "practices")
+    if scorer != HEAD_WORDS and HEAD_WORDS not in practices:
         raise InputError(
             f"{spell_option('heads', source, of='scorer')}: applies to the practice {HEAD_WORDS}"
             f" only; add {spell_option('practices', HEAD_WORDS, of='scorer')}"

@@ -36,6 +36,15 @@ LOKY, THREADING, DASK = "loky", "threading", "dask:"
 BACKENDS = (LOKY, THREADING, "dask:ADDRESS")
 
 
+def parse_missing(missing: str) -> str:
+    """What missing predictions are. Raises UnknownNameError."""
+    if missing == "refuse":
+        return "error"
+    if missing not in MISSING:
+        raise UnknownNameError("value", missing, MISSING, within=spell_option("missing"))
+    return missing
+
+
 @dataclass(frozen=True)
 class ScoreOptions:
     """What to score, and how; see `score`. metrics: None for those that the layers allow.
@@ -83,10 +92,7 @@ class ScoreOptions:
         Raises InputError for a value that is not allowed; labels and label maps are checked against
         the schema by `resolve_labels`.
         """
-        if missing == "refuse":
-            missing = "error"
-        if missing not in MISSING:
-            raise UnknownNameError("value", missing, MISSING, within=spell_option("missing"))
+        missing = parse_missing(missing)
         parsed = None if metrics is None else tuple(add_companions(parse_metrics(metrics)))
         if normalization is not None:
             normalization = parse_normalization(normalization)

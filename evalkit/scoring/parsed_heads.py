@@ -24,11 +24,11 @@ from evalkit.errors import (
 PREFIX = "spacy:"
 
 
-def parse_heads(name: object) -> str:
-    """The name of a source of heads. Raises InputError."""
+def parse_heads(name: object, of: str = "command") -> str:
+    """The name of a source of heads. Raises InputError. of: whose option it is."""
     if not isinstance(name, str) or not name.startswith(PREFIX) or name == PREFIX:
         raise InputError(
-            f"invalid {spell_option('heads', name)}: expected spacy:NAME, such as"
+            f"invalid {spell_option('heads', name, of=of)}: expected spacy:NAME, such as"
             " spacy:en_core_web_sm"
         )
     return name

@@ -180,7 +180,7 @@ def test_heads_are_those_of_the_corpus_or_of_a_parser(pipeline):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"head_only": "yes"}, "unknown value 'yes' in 'head_only'; expected one of: true, false"),
+        ({"head_only": "yes"}, 'invalid head_only="yes": expected true or false'),
         ({"heads": "en"}, 'invalid heads="en": expected spacy:NAME'),
         ({"head": True}, "unknown option 'head'"),
     ],
@@ -361,5 +361,7 @@ def test_random_events_count_as_in_plain_loops(seed):
 
 
 def test_an_unknown_task_of_gollie_is_refused():
-    with pytest.raises(InputError, match="unknown task 'event'; expected one of: entities, events"):
+    with pytest.raises(
+        InputError, match="unknown value 'event' in 'task='; expected one of: entities,"
+    ):
         emulate("gollie", make_events(), make_events(), task="event")

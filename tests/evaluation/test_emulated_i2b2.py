@@ -179,7 +179,7 @@ def test_hipaa_keeps_its_labels_only():
     emulated = emulate("i2b2", *corpora([gold], [[("PATIENT", 14, 17)]]), hipaa="true")
 
     assert micro(emulated, "Strict") == (1.0, 1.0)
-    with pytest.raises(InputError, match="hipaa: invalid value 'yes': expected true or false"):
+    with pytest.raises(InputError, match='invalid hipaa="yes": expected true or false'):
         emulate("i2b2", *corpora([gold], [gold]), hipaa="yes")
 
 

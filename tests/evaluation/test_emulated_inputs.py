@@ -97,7 +97,10 @@ def test_only_the_sentences_without_gold_are_dropped_from_a_document(files):
 
 def test_documents_without_predictions_are_read_as_outside_and_counted(files):
     first = GOLD.partition("\n\n")[0]
-    emulated = emulate("seqeval", *files(GOLD, first + "\n"))
+    names = files(GOLD, first + "\n")
+    with pytest.raises(InputError, match="lacks document 'sentence-2' of file0.conll; predict it"):
+        emulate("seqeval", *names)
+    emulated = emulate("seqeval", *names, missing="empty")
 
     assert micro_of(emulated)["recall"] == 0.5
     assert emulated.notes == ("1 document of gold without predictions: read as tags O",)
@@ -244,3 +247,10 @@ def test_the_remedy_for_tags_of_another_tagging_works(files):
     assert "SCORER?tagging=BIOES" in refused.stderr
 
     assert run_evalkit("emulate", "seqeval?tagging=BIOES", *names).returncode == 0
+
+
+def test_files_with_two_taggings_are_refused(files):
+    gold, predicted = files(GOLD, PREDICTED)
+
+    with pytest.raises(InputError, match='gold has tagging="IOB2", the predictions tagging="IOB1"'):
+        emulate("seqeval", f"conll:{gold}?tagging=IOB2", f"conll:{predicted}?tagging=IOB1")

@@ -174,8 +174,8 @@ def test_nervaluate_has_no_predictions_outside_the_text():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_overlap_percentage": "0"}, "min_overlap_percentage: invalid value '0': expected a"),
-        ({"min_overlap_percentage": "half"}, "invalid value 'half': expected a number from 1"),
+        ({"min_overlap_percentage": "0"}, 'invalid min_overlap_percentage="0": expected a number'),
+        ({"min_overlap_percentage": "half"}, 'percentage="half": expected a number from 1 to 100'),
         ({"tag": "PER"}, "unknown option 'tag'"),
     ],
 )

@@ -407,5 +407,7 @@ def test_practices_come_before_the_rules():
 
 
 def test_an_unknown_mode_is_refused_with_the_known_ones(example):
-    with pytest.raises(InputError, match="unknown mode 'sets'; expected one of: normal, set"):
+    with pytest.raises(
+        InputError, match="unknown value 'sets' in 'mode='; expected one of: normal"
+    ):
         emulate("iepile", *example, mode="sets")
