@@ -54,6 +54,7 @@ from evalkit.formats.registry import (
     parse_location,
     stream_module,
 )
+from evalkit.results.wording import join_some, pluralize
 from evalkit.scoring.metrics import Metric
 
 # Documents that are read at once: few enough that they stay in the processor's cache until they are
@@ -159,8 +160,8 @@ class EvaluationInputs:
         elif unknown:
             advice = self.document_advice or "score against the corpus they come from"
             raise InputError(
-                f"{self.prediction_name}: {len(unknown)} documents are not in {self.name}, such as"
-                f" {quoted_repr(unknown[0])}; {advice}"
+                f"{self.prediction_name}: {pluralize(len(unknown), 'document')} not in {self.name},"
+                f" such as {quoted_repr(unknown[0])}; {advice}"
             )
 
     def _skipped_in_gold(self) -> int:
@@ -175,6 +176,9 @@ class EvaluationInputs:
                     "predict it, or count what is missing as empty with"
                     f" {spell_option('missing', 'empty')}"
                 )
+                if isinstance(self.predicted, Corpus) and self.predicted.ids:
+                    names = join_some([quoted_repr(id) for id in self.predicted.ids], most=3)
+                    advice += f"; the predictions have {names}"
                 raise InputError(
                     f"{self.prediction_name}: lacks document {quoted_repr(document.id)} of"
                     f" {self.name}; {self.document_advice or advice}"

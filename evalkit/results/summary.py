@@ -434,7 +434,8 @@ def warnings(metadata: ResultMetadata) -> Iterator[str]:
     elif documents < FEW_DOCUMENTS:
         yield f"{documents} documents: differences between models may be due to chance"
     if metadata.missing_documents:
-        yield f"{metadata.missing_documents} documents without prediction were scored as empty"
+        missing = pluralize(metadata.missing_documents, "document")
+        yield f"{missing} without prediction, scored as empty"
 
 
 def read_lines(conversion: ConversionCounts) -> Iterator[str]:

@@ -235,8 +235,20 @@ def test_a_document_that_is_missing_is_refused_or_counted_as_empty():
     assert (scores.micro.fn, "|missing:empty|" in scores.signature) == (1, True)
 
 
+def test_the_message_about_a_missing_document_names_those_of_the_predictions():
+    gold = [marked("x", id=id) for id in "abcd"]
+    predicted = [marked("x", id=f"sentence-{n}") for n in range(1, 5)]
+
+    with pytest.raises(
+        InputError, match="lacks document 'a' of .*; the predictions have "
+    ) as error:
+        score(Corpus(gold), Corpus(predicted))
+
+    assert str(error.value).endswith("'sentence-1', 'sentence-2', 'sentence-3' and 1 more")
+
+
 def test_a_document_that_gold_lacks_is_refused():
-    with pytest.raises(InputError, match="said: 1 documents are not in corpus, such as 'd9'"):
+    with pytest.raises(InputError, match="said: 1 document not in corpus, such as 'd9'"):
         score(GOLD, said(*GOLD, marked("x", id="d9")))
 
 

@@ -161,12 +161,12 @@ def test_missing_and_unknown_documents_are_refused_in_files_too(tmp_path):
 
     with pytest.raises(InputError, match="one: lacks document 'd1' of two"):
         score(tmp_path / "two.jsonl", tmp_path / "one.jsonl")
-    with pytest.raises(InputError, match="two: 1 documents are not in one, such as 'd1'"):
+    with pytest.raises(InputError, match="two: 1 document not in one, such as 'd1'"):
         score(tmp_path / "one.jsonl", tmp_path / "two.jsonl")
     scores = score(tmp_path / "two.jsonl", tmp_path / "one.jsonl", missing="empty")
     assert (
         scores["ner"].micro.recall,
-        "1 documents without prediction were scored as empty" in scores.warnings,
+        "1 document without prediction, scored as empty" in scores.warnings,
     ) == (0.5, True)
 
 

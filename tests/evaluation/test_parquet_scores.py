@@ -109,7 +109,7 @@ def test_missing_and_unknown_documents_are_errors(tmp_path):
 
     with pytest.raises(InputError, match="fewer: lacks document 'd2' of gold"):
         score(tmp_path / "gold.parquet", tmp_path / "fewer.parquet")
-    with pytest.raises(InputError, match="gold: 1 documents are not in fewer, such as 'd2'"):
+    with pytest.raises(InputError, match="gold: 1 document not in fewer, such as 'd2'"):
         score(tmp_path / "fewer.parquet", tmp_path / "gold.parquet")
     with pytest.raises(InputError, match="document 'd0' has another text than in gold"):
         score(tmp_path / "gold.parquet", tmp_path / "other.parquet")

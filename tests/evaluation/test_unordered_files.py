@@ -105,7 +105,7 @@ def test_missing_and_unknown_documents_are_named(files, tmp_path, small_parts):
         lines.insert(200, lines[40].replace(b'"d', b'"x', 1))
 
     path = write_in_other_order(files, tmp_path, 5, change=add)
-    with pytest.raises(InputError, match="predicted: 1 documents are not in gold, such as 'x"):
+    with pytest.raises(InputError, match="predicted: 1 document not in gold, such as 'x"):
         score(files / "gold.jsonl", path)
 
 
