@@ -7,34 +7,30 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from evalkit.data.document import Document
-from evalkit.errors import InputError, quoted_repr
+from evalkit.errors import quoted_repr
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.registry import DocumentResults
 
 
 def mark_annotated_layers(results: DocumentResults, *layers: str) -> DocumentResults:
     """Yields the results of a reader; in each document, a layer without annotations is empty if
-    another document has annotations of it, else None. All results are read first, except for errors
-    before the first document, so that a file in which all is wrong is not read to its end.
+    another document has annotations of it, else None. All documents are read first; errors come
+    before them, so that a file in which most is wrong is not read to its end.
     """
-    read: list[tuple[str, Document | InputError]] = []
-    for position, item in results:
-        if not read and not isinstance(item, Document):
-            yield position, item
-        else:
-            read.append((position, item))
-    documents = [result for _, result in read if isinstance(result, Document)]
-    values: dict[str, tuple[()] | None] = {}
-    for layer in layers:
-        is_annotated = any(getattr(document, layer) for document in documents)
-        values[layer] = () if is_annotated else None
-    for position, result in read:
+    read: list[tuple[str, Document]] = []
+    for position, result in results:
         if isinstance(result, Document):
-            without_annotations = [layer for layer in layers if not getattr(result, layer)]
-            changed = {layer: values[layer] for layer in without_annotations}
-            yield position, replace(result, **changed)
+            read.append((position, result))
         else:
             yield position, result
+    values: dict[str, tuple[()] | None] = {}
+    for layer in layers:
+        is_annotated = any(getattr(document, layer) for _, document in read)
+        values[layer] = () if is_annotated else None
+    for position, document in read:
+        without_annotations = [layer for layer in layers if not getattr(document, layer)]
+        changed = {layer: values[layer] for layer in without_annotations}
+        yield position, replace(document, **changed)
 
 
 class UnannotatedLayers:

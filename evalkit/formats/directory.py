@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -65,6 +66,8 @@ from evalkit.formats.jsonl import (
 from evalkit.formats.registry import DocumentResults
 
 DECISIONS = "decisions.jsonl"
+NO_DOCUMENT = ""  # the key of errors of lines whose document is not known
+MAX_UNKNOWN = 2_000  # of such lines, after which reading ends
 ABOUT = ("language", "provenance", "rights")  # fields of CorpusRow that go into Document.meta
 
 
@@ -153,7 +156,8 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
     """Yields each document with its file:line, and a LoadError for each problem."""
     texts_folder, folder = folders(path)
     texts: dict[str, _LocatedText] = {}
-    for position, located in _read_texts(texts_folder):
+    unread: set[str] = set()  # ids of documents without a valid text
+    for position, located in _read_texts(texts_folder, unread):
         if isinstance(located, LoadError):
             yield position, located
         elif located.row.id in texts:
@@ -165,21 +169,27 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
     layers = [layer for layer in LAYERS if is_there(folder / f"{layer}.jsonl")]
     yield from _unknown_layers(folder, layers, texts.values())
     annotations: dict[str, dict[str, list[_LocatedAnnotation]]] = {}
+    errors: dict[str, list[str]] = {}  # by document
     for layer in layers:
         file = folder / f"{layer}.jsonl"
         check_inside(folder, file)
-        for result in _read_annotations(file, layer, texts):
-            if isinstance(result, LoadError):
-                yield str(file), result
-            else:
-                by_layer = annotations.setdefault(result.document_id, {})
-                by_layer.setdefault(layer, []).append(result)
+        for result in _read_annotations(file, layer, texts, unread, errors):
+            by_layer = annotations.setdefault(result.document_id, {})
+            by_layer.setdefault(layer, []).append(result)
+    if NO_DOCUMENT in errors:
+        # A line that may be of any document: none of them is sure to be complete.
+        raise LoadError(list(chain.from_iterable(errors.values())))
     for id, text in texts.items():
-        yield text.position, _build_document(text, layers, annotations.get(id, {}))
+        if id in errors:
+            yield text.position, LoadError(errors[id])
+        else:
+            yield text.position, _build_document(text, layers, annotations.get(id, {}))
 
 
-def _read_texts(folder: Path) -> Iterator[tuple[str, _LocatedText | LoadError]]:
-    """Yields each line of corpus.jsonl with its text."""
+def _read_texts(folder: Path, unread: set[str]) -> Iterator[tuple[str, _LocatedText | LoadError]]:
+    """Yields each line of corpus.jsonl with its text, and adds the ids of those without a valid one
+    to `unread`.
+    """
     file = folder / "corpus.jsonl"
     check_inside(folder, file)
     for number, row in iter_lines(file, CorpusRow):
@@ -188,11 +198,13 @@ def _read_texts(folder: Path) -> Iterator[tuple[str, _LocatedText | LoadError]]:
             yield position, row
         elif not _within(folder, row.file):
             problem = f"file: {quoted_repr(row.file)} is not in {folder}"
+            unread.add(row.id)
             yield position, LoadError([f"{position}: {problem}"])
         else:
             try:
                 text = read_text(folder / row.file, row.sha256, position)
             except LoadError as error:
+                unread.add(row.id)
                 yield position, error
             else:
                 yield position, _LocatedText(position, row, text)
@@ -246,24 +258,38 @@ def read_text(path: Path, sha256: str, position: str) -> str:
 
 
 def _read_annotations(
-    path: Path, layer: str, texts: Mapping[str, _LocatedText]
-) -> Iterator[_LocatedAnnotation | LoadError]:
+    path: Path,
+    layer: str,
+    texts: Mapping[str, _LocatedText],
+    unread: Collection[str],
+    errors: dict[str, list[str]],
+) -> Iterator[_LocatedAnnotation]:
+    """Yields each annotation of a layer, and adds the errors of others to those of their documents.
+
+    Annotations of documents without a valid text are left out. Reading ends after many lines whose
+    document is not known.
+    """
     line_class, annotation_class = _LINES[layer]
     for number, line in iter_lines(path, line_class):
         position = f"{path}:{number}"
         if isinstance(line, LoadError):
-            yield line
+            errors.setdefault(NO_DOCUMENT, []).extend(line.errors)
+        elif line.doc in unread and line.doc not in texts:
+            continue
         elif line.doc not in texts:
             error = UnknownNameError("document", line.doc, list(texts)[:5])
-            yield LoadError([f"{position}: doc: {error}"])
+            errors.setdefault(NO_DOCUMENT, []).append(f"{position}: doc: {error}")
         else:
             try:
                 annotation = _check_annotation(line, annotation_class, layer, texts[line.doc].text)
             except DocumentError as error:
                 location = f"{position}: document {quoted_repr(line.doc)}"
-                yield LoadError([f"{location}, {_error_text(error)}"])
+                errors.setdefault(line.doc, []).append(f"{location}, {_error_text(error)}")
             else:
                 yield _LocatedAnnotation(position, line.doc, annotation)
+                continue
+        if len(errors.get(NO_DOCUMENT, ())) >= MAX_UNKNOWN:
+            return
 
 
 def _check_annotation(line: Any, kind: type[Any], layer: str, text: str) -> Any:

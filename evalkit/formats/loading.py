@@ -29,7 +29,7 @@ from evalkit.files.encodings import read_as
 from evalkit.files.inputs import UTF8
 from evalkit.formats import directory
 from evalkit.formats.conversion import SKIPPED, ConversionReport
-from evalkit.formats.offsets import diagnose_offsets
+from evalkit.formats.offsets import diagnose_offsets, is_about_offsets
 from evalkit.formats.reading_options import (
     OFFSETS,
     SHARED_OPTIONS,
@@ -293,6 +293,8 @@ def with_offset_hints(error: LoadError, location: CorpusLocation) -> LoadError:
     iter_surfaces = getattr(location.module, "iter_surfaces", None)
     options = split_options(location.options)
     if iter_surfaces is None or options.own or options.encoding != UTF8:
+        return error
+    if not any(map(is_about_offsets, error.errors)):  # the file would be read again for nothing
         return error
     diagnoses = diagnose_offsets(iter_surfaces(location.path))
     # Hints explain all errors, so they come first, where a long list of errors does not cut them.

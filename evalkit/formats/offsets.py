@@ -20,7 +20,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
-from itertools import groupby, pairwise, product
+from itertools import chain, groupby, islice, pairwise, product
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import DocumentError, UnknownNameError, past_end_problem, quoted_repr
@@ -50,6 +50,15 @@ CHOICES: dict[str, dict[Any, str]] = {
 UNITS = {"code-points": "characters", "utf-16": "UTF-16 code units", "utf-8": "bytes of UTF-8"}
 MAX_OPTIONS = 2  # options of a convention that is suggested
 MAX_DIAGNOSES = 3
+# Parts of the messages about wrong offsets
+OFFSET_PROBLEMS = (
+    "is not the text",
+    "is past the end of the text",
+    "is before the text",
+    "is not after the start",
+    "falls inside",
+)
+FIRST_ANNOTATIONS = 1000  # of a text that are compared before all others
 # Combining marks on one character. Longer sequences are not normalized, since the time of ordering
 # marks is quadratic in their number.
 MAX_MARKS = 1000
@@ -286,6 +295,17 @@ class OffsetDiagnosis:
         return f"{vanish} if {self.reading.describe()}; append {self.query!r} to the path"
 
 
+def is_about_offsets(message: str) -> bool:
+    """Whether the message about an error says that offsets, or the text at them, are wrong.
+
+    >>> is_about_offsets("entities[0].end: 9 is past the end of the text (length 3)")
+    True
+    >>> is_about_offsets("entities[0].label: expected a non-empty string")
+    False
+    """
+    return any(problem in message for problem in OFFSET_PROBLEMS)
+
+
 def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
     """The conventions under which every surface form is at its offsets, the simplest first, at most
     three; an empty list if there are no mismatches.
@@ -295,26 +315,35 @@ def diagnose_offsets(cases: Iterable[SurfaceCheck]) -> list[OffsetDiagnosis]:
     candidates = list(_iter_conventions())
     matching_groups: list[list[SurfaceCheck]] = []
     mismatches = 0
-    for _, group in groupby(cases, key=lambda case: case[0]):
-        annotations = list(group)
-        group_mismatches = list(_check_surfaces(DOCUMENT_CONVENTION, annotations)).count(False)
+    by_text = (group for _, group in groupby(cases, key=lambda case: case[0]))
+    for group in chain.from_iterable(map(_divide_group, by_text)):
+        group_mismatches = list(_check_surfaces(DOCUMENT_CONVENTION, group)).count(False)
         if not group_mismatches:
-            matching_groups.append(annotations)  # checked last, with the few remaining candidates
+            matching_groups.append(group)  # checked last, with the few remaining candidates
             continue
         mismatches += group_mismatches
-        candidates = [each for each in candidates if all(_check_surfaces(each, annotations))]
+        candidates = [each for each in candidates if all(_check_surfaces(each, group))]
         if not candidates:
             return []
     if not mismatches:
         return []
-    for annotations in matching_groups:
-        candidates = [each for each in candidates if all(_check_surfaces(each, annotations))]
+    for group in matching_groups:
+        candidates = [each for each in candidates if all(_check_surfaces(each, group))]
     simplest = []
     for candidate in candidates:
         options = candidate.options()
         if not any(_is_part(other.options(), options) for other in candidates):
             simplest.append(candidate)
     return [OffsetDiagnosis(candidate, mismatches) for candidate in simplest[:MAX_DIAGNOSES]]
+
+
+def _divide_group(group: Iterable[SurfaceCheck]) -> Iterator[list[SurfaceCheck]]:
+    """Yields the first annotations of a text, which rule out most conventions, then all others."""
+    remaining = iter(group)
+    yield list(islice(remaining, FIRST_ANNOTATIONS))
+    others = list(remaining)
+    if others:
+        yield others
 
 
 def _iter_conventions() -> list[OffsetConvention]:

@@ -70,6 +70,50 @@ def test_an_error_before_the_first_document_is_given_before_the_rest_of_a_file_i
     assert [position for position, _ in marked] == ["2", "3"]
 
 
+def test_errors_are_given_before_the_documents_so_that_a_file_is_not_read_to_its_end(tmp_path):
+    document = Document("d", "Ada", [])
+    read = []
+
+    def results():
+        for position, result in [("1", document), ("2", LoadError(["2: x"])), ("3", document)]:
+            read.append(position)
+            yield position, result
+
+    marked = mark_annotated_layers(results(), "relations")
+
+    assert next(marked)[0] == "2"
+    assert read == ["1", "2"]
+    assert [position for position, _ in marked] == ["1", "3"]
+
+
+def test_a_file_of_which_the_first_document_is_valid_is_not_read_to_its_end(tmp_path):
+    texts = [
+        f"{n}|t|Ada ran.\n{n}|a|\n{n}\t0\t{3 if n == 0 else 99}\tAda\tP\tX\n" for n in range(3000)
+    ]
+    path = tmp_path / "f.pubtator"
+    path.write_text("\n".join(texts))
+
+    with pytest.raises(LoadError) as error:
+        load_corpus(path)
+
+    assert len(error.value.errors) + error.value.omitted == 2000
+
+
+def test_offsets_are_diagnosed_only_if_errors_are_about_them(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "evalkit.formats.loading.diagnose_offsets", lambda cases: calls.append(1) or []
+    )
+    for count, entity in enumerate(({"start": 0, "end": 3}, {"start": 0, "end": 9, "label": "P"})):
+        path = tmp_path / f"f{count}"
+        path.write_text(json.dumps([{"text": "Ada", "entities": [entity]}]))
+
+        with pytest.raises(LoadError):
+            load_corpus(f"spacy-json:{path}")
+
+        assert len(calls) == count
+
+
 def test_reading_ends_after_2000_errors_if_no_document_is_valid(tmp_path):
     location = write_lines(tmp_path / "f", [faulty(n, True) for n in range(3000)])
 

@@ -69,6 +69,82 @@ def test_a_document_with_an_error_is_skipped_and_counted(tmp_path, name):
     assert len(load_corpus(location, on_error="skip", predictions=True)) == 3
 
 
+# How the end of the entity "Brunhilde" is made wrong in a file; characters 0 to 9, the only token
+WRONG_ENDS = {
+    "directory": ('"end":9', '"end":999'),
+    "prodigy": ('"end":9', '"end":999'),
+    "jsonl": ('"end":9', '"end":999'),
+    "gliner2-json": ('"end":9', '"end":999'),
+    "labelstudio": ('"end":9', '"end":999'),
+    "hf": ('"end":9', '"end":999'),
+    "spacy-json": ("[0,9,", "[0,999,"),
+    "doccano": ('"end_offset":9', '"end_offset":999'),
+    "langextract": ('"end_pos":9', '"end_pos":999'),
+    "bigbio": ("[[0,9]]", "[[0,999]]"),
+    "pubtator": ("\t0\t9\t", "\t0\t999\t"),
+    "bioc": ('length="9"', 'length="999"'),
+    "spans": (",0,9,", ",0,999,"),
+    "brat": ("PER 0 9", "PER 0 999"),
+    "cas": ('end="9"', 'end="999"'),
+    "webanno": ("0-9", "0-999"),
+    "conll": ("Brunhilde\tB-PER", "Brunhilde\tX-PER"),
+    "conllu": ("B-PER", "X-PER"),
+    "tokens": ("Brunhilde,B-PER", "Brunhilde,X-PER"),
+    "conll2012": ("(PER)", "((PER)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ENDS)
+def test_a_document_that_cannot_be_read_is_skipped_and_all_others_are_complete(tmp_path, name):
+    texts = ["Ada ran.", "Brunhilde sat.", "Cy fled."]
+    lengths = [3, 9, 2]
+    documents = [
+        Document(f"d{n}", text, [Entity("PER", 0, length)])
+        for n, (text, length) in enumerate(zip(texts, lengths))
+    ]
+    location = saved(Corpus(documents), tmp_path, name)
+    wrong, right = WRONG_ENDS[name][::-1]
+    for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+        content = file.read_text()
+        if "PER" in content and right in content:
+            first = content.find("Brunhilde") if name in ("conllu", "conll2012") else 0
+            changed = content[first:].replace(right, wrong, 1)
+            file.write_text(content[:first] + changed)
+    with pytest.raises(LoadError):
+        load_corpus(location)
+
+    corpus = load_corpus(location, on_error="skip")
+
+    assert [document.text.split()[0] for document in corpus] == ["Ada", "Cy"]
+    assert [(e.start, e.end) for d in corpus for e in d.entities] == [(0, 3), (0, 2)]
+    assert corpus.conversion.skipped[SKIPPED] == 1
+
+
+def test_a_line_of_a_directory_without_a_known_document_is_never_skipped(tmp_path):
+    Corpus([Document("d1", "Ada", [Entity("PER", 0, 3)]), Document("d2", "Bo", [])]).save(
+        tmp_path / "c"
+    )
+    file = tmp_path / "c" / "annotations" / "entities.jsonl"
+    content = file.read_text()
+    for line in ('{"doc": "d1", "label"', '{"doc": "d9", "label": "X", "start": 0, "end": 1}'):
+        file.write_text(f"{content}{line}\n")
+
+        with pytest.raises(LoadError, match="entities.jsonl:2: "):
+            load_corpus(tmp_path / "c", on_error="skip")
+
+
+def test_annotations_of_a_text_that_cannot_be_read_are_skipped_with_it(tmp_path):
+    Corpus([Document("d1", "Ada", [Entity("PER", 0, 3)]), Document("d2", "Bo", [])]).save(
+        tmp_path / "c"
+    )
+    (tmp_path / "c" / "corpus" / "d1.txt").write_text("Eve")
+
+    corpus = load_corpus(tmp_path / "c", on_error="skip")
+
+    assert list(corpus.ids) == ["d2"]
+    assert corpus.conversion.skipped == {SKIPPED: 1}
+
+
 @pytest.mark.parametrize("name", [n for n in WRITTEN_FORMATS if n not in (*OF_TOKENS, *OF_STRINGS)])
 def test_spans_are_trimmed_and_counted(tmp_path, name):
     text = "He saw Ada, there."
