@@ -18,12 +18,14 @@ from evalkit.corpus import Corpus, CorpusSource, resolve_location
 from evalkit.errors import InputError, print_line, print_notice, quoted_repr
 from evalkit.evaluation.adjudication import AdjudicatedCorpus, Adjudication, adjudicate_corpora
 from evalkit.evaluation.adjudication_files import (
+    annotations_path,
+    holds_lines,
     load_adjudication,
     refuse_overwriting,
     save_adjudication,
     stale_path,
 )
-from evalkit.evaluation.adjudication_tools import TOOLS
+from evalkit.evaluation.adjudication_tools import TOOLS, holds_tasks
 from evalkit.evaluation.agreement_inputs import load_annotators
 from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.files import write_atomically
@@ -175,6 +177,8 @@ def _check_target(
     """Refuse an output that cannot be written, or whose decisions would be overwritten."""
     is_tool = location.format in TOOLS
     check_writable(location.path, *sources, folders=is_tool)
+    if location.format == "brat":
+        _refuse_within(location.path, sources)
     if is_tool:
         return
     if location.format not in (None, "jsonl") or location.path.suffix != ".jsonl":
@@ -182,6 +186,17 @@ def _check_target(
             f"-o {output}: expected a name that ends in .jsonl, brat:DIR or labelstudio:FILE"
         )
     refuse_overwriting(location.path, previous)
+
+
+def _refuse_within(folder: Path, sources: list[str]) -> None:
+    """Refuse a folder in a folder of annotations, whose subfolders are read, too."""
+    for source in sources:
+        path = parse_location(source).path
+        if path.resolve() in folder.resolve().parents:
+            raise InputError(
+                f"-o brat:{folder}: lies in the folder {path}, which is read with its subfolders;"
+                " name a folder outside of it"
+            )
 
 
 def _apply_decisions(
@@ -201,9 +216,15 @@ def _apply_decisions(
         raise InputError("--apply: name the file of the gold: -o gold.jsonl")
     target = parse_location(output)
     source = parse_location(decisions)
-    check_writable(target.path, str(source.path), folders=True)
-    check_writable(report, str(source.path), str(target.path), option="--report")
+    named = [path for _, path in _parse_annotations(annotations)]
+    inputs = [str(source.path), str(annotations_path(source.path)), *named]
+    check_writable(target.path, *inputs, folders=True)
+    check_writable(report, *inputs, str(target.path), option="--report")
     check_report(report)
+    if holds_tasks(target) or holds_lines(target.path):
+        raise InputError(
+            f"-o {output}: holds an adjudication, which the gold would overwrite; name another"
+        )
     if source.format in TOOLS:
         if report is not None and not annotations:
             raise InputError(

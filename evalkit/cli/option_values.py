@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import os
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.corpus import Corpus, load_schema_for, resolve_location
+from evalkit.data.document import LAYERS
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
 from evalkit.files import replace_file, write_atomically
+from evalkit.formats.registry import parse_location
 
 if TYPE_CHECKING:
     from evalkit.evaluation.sharded_inputs import ShardedInputs
@@ -28,6 +31,9 @@ FORMAT_BY_SUFFIX = {
     ".txt": "table",
     "": "table",
 }
+# Files in the folders of corpora that no command overwrites: texts and annotations
+CORPUS_SUFFIXES = (".txt", ".ann", ".a1", ".a2", ".xmi", ".tsv", ".conll", ".conllu")
+CORPUS_FILES = ("corpus.jsonl", "schema.json", *(f"{layer}.jsonl" for layer in LAYERS))
 # Options that write lines of JSON under any name, but for those that promise another format
 JSONL_OPTIONS = ("--save-errors", "--save-items")
 
@@ -130,16 +136,23 @@ def merge_label_maps(texts: Sequence[str]) -> LabelMapOption:
 def check_writable(
     output: Path | None, *inputs: str | None, option: str = "-o", folders: bool = False
 ) -> None:
-    """Refuse an output that cannot be written, or that is an input, before anything is run."""
+    """Refuse an output that cannot be written, that is an input, or that is a text or annotations
+    in a folder that is an input, before anything is run.
+    """
     if output is None:
         return
-    for path in inputs:
-        if path is not None and (
-            output.absolute() == Path(path).absolute()
-            or (output.exists() and Path(path).exists() and output.samefile(path))
+    for path in _list_paths(inputs):
+        if output.absolute() == path.absolute() or (
+            output.exists() and path.exists() and output.samefile(path)
         ):
             raise InputError(
                 f"{option} {output}: the command reads or writes this file already; name another"
+            )
+        is_corpus_file = output.suffix in CORPUS_SUFFIXES or output.name in CORPUS_FILES
+        if output.is_file() and is_corpus_file and path.resolve() in output.resolve().parents:
+            raise InputError(
+                f"{option} {output}: exists in the folder {path}, which the command reads; name a"
+                " file outside of it"
             )
     if output.is_dir() and not folders:
         raise InputError(f"{option} {output}: is a folder; name a file")
@@ -147,6 +160,19 @@ def check_writable(
         raise InputError(f"{option} {output}: no such folder: {output.parent}")
     if not os.access(output if output.exists() else output.parent, os.W_OK):
         raise InputError(f"{option} {output}: cannot be written")
+
+
+def _list_paths(inputs: Iterable[str | None]) -> Iterator[Path]:
+    """The paths of inputs, which may have a format and options, and several of which may be in one
+    string with commas.
+    """
+    for text in inputs:
+        for part in dict.fromkeys([text, *(text or "").split(",")]):
+            if not part:
+                continue
+            yield Path(part)
+            with contextlib.suppress(InputError):
+                yield parse_location(part).path
 
 
 def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:

@@ -101,7 +101,13 @@ class Adjudication:
         others.
         """
         earlier = {line.id: line for line in _read_decisions(previous).values()}
-        lines = [earlier.pop(line.id, line) for line in self.lines]
+        lines = []
+        for line in self.lines:
+            decided = earlier.pop(line.id, line)
+            # The rest of an earlier line is what the id stands for, or was changed by mistake.
+            lines.append(
+                msgspec.structs.replace(line, decision=decided.decision, note=decided.note)
+            )
         stale = list(self.stale)
         for line in earlier.values():
             if line.is_override and is_applicable(line, self.splits, self.bases):
@@ -187,15 +193,19 @@ class Adjudication:
         return AdjudicatedCorpus(Corpus(gold.documents, "gold", self.schema), report)
 
     def _refuse_changed(self, lines: Mapping[str, AdjudicationLine]) -> None:
-        """Raises LoadError for lines whose options differ from the items of their cluster."""
+        """Raises LoadError for lines that are not those of their cluster any more."""
         own = {line.id: line for line in self.lines}
         errors = []
         for position, line in lines.items():
-            if line.id in own and line.options != own[line.id].options:
-                errors.append(
-                    f"{position}: line {quoted_repr(line.id)}: options differ from the annotations:"
-                    " leave them as they are and write what gold is to have into decision"
-                )
+            if line.id not in own:
+                continue
+            for name in ("document", "layer", "kind", "options"):
+                if getattr(line, name) != getattr(own[line.id], name):
+                    verb = "differ" if name == "options" else "differs"
+                    errors.append(
+                        f"{position}: line {quoted_repr(line.id)}: {name} {verb} from the"
+                        " annotations: change nothing but decision and note"
+                    )
         if errors:
             raise LoadError(errors)
 

@@ -47,9 +47,14 @@ def refuse_stale(stale: Sequence[AdjudicationLine], source: str) -> None:
     if not stale:
         return
     count = len(stale)
+    overrides = ""
+    if any(line.is_override for line in stale):
+        overrides = (
+            "; the options of an override are items that all annotators have, the same in each"
+        )
     raise InputError(
         f"{source}: {count} {'decision fits' if count == 1 else 'decisions fit'} no cluster of"
-        f" disagreement of these annotations: {_name_lines(stale)};"
+        f" disagreement of these annotations: {_name_lines(stale)}{overrides};"
         f" {spell_option('previous', source)} makes a new file with the decisions that fit, and"
         " lists the others"
     )
@@ -244,8 +249,8 @@ class DecisionApplier:
                 f" {quoted_repr(line.document)}; choose another option",
             )
         else:
-            unknown = UnknownNameError("decision", decision, (*cluster.options, ALL, NONE))
-            self._add_error(line, f"{unknown}, or a list of items")
+            known = (*cluster.options, ALL, NONE, "a list of items")
+            self._add_error(line, str(UnknownNameError("decision", decision, known)))
         return None
 
     def _parse_items(

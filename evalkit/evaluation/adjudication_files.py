@@ -37,6 +37,12 @@ class _StoredAnnotations(msgspec.Struct, forbid_unknown_fields=True):
     annotators: list[_Annotator]
 
 
+class _StoredKeys(msgspec.Struct, forbid_unknown_fields=True):
+    """The key by which stored annotations are recognized."""
+
+    annotators: msgspec.Raw
+
+
 def annotations_path(path: Path) -> Path:
     """The file with the annotations that a file of lines was made from."""
     return path.with_name(f"{path.stem}.annotations.json")
@@ -67,7 +73,15 @@ def save_adjudication(
 
 
 def refuse_overwriting(path: Path, previous: Path | None) -> None:
-    """Raises InputError for a file with decisions that were not reused."""
+    """Raises InputError for a file with decisions that were not reused, and where another file has
+    the name of the annotations.
+    """
+    stored_path = annotations_path(path)
+    if stored_path.exists() and not _has_annotators(stored_path):
+        raise InputError(
+            f"{path}: the annotations are written beside it to {stored_path.name}, which is another"
+            " file; name another file"
+        )
     if not path.is_file() or (previous is not None and path.resolve() == previous.resolve()):
         return
     try:
@@ -81,6 +95,25 @@ def refuse_overwriting(path: Path, previous: Path | None) -> None:
             f"{path}: holds decisions, which would be overwritten; reuse them with --previous"
             f" {path}, or name another file"
         )
+
+
+def holds_lines(path: Path) -> bool:
+    """Whether a file holds lines of an adjudication."""
+    if path.suffix != ".jsonl" or not path.is_file():
+        return False
+    try:
+        return bool(read_lines(path))
+    except (LoadError, InputError):
+        return False
+
+
+def _has_annotators(path: Path) -> bool:
+    """Whether a file holds annotations that `save_adjudication` wrote."""
+    try:
+        msgspec.json.decode(read_input(path), type=_StoredKeys)
+    except (msgspec.MsgspecError, InputError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _save_stale(stale: tuple[AdjudicationLine, ...], path: Path) -> None:
@@ -99,6 +132,12 @@ def load_adjudication(path: Path) -> Adjudication:
     stored_path = annotations_path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file")
+    if path.suffix != ".jsonl":
+        tool = "brat" if path.is_dir() else "labelstudio"
+        raise InputError(
+            f"{path}: expected a file of decisions, which ends in .jsonl; what comes from a tool is"
+            f" named with it: {tool}:{path}"
+        )
     if not stored_path.exists():
         raise InputError(
             f"{path}: {stored_path.name}, which was written beside it, is missing; name the"
@@ -107,7 +146,12 @@ def load_adjudication(path: Path) -> Adjudication:
     try:
         stored = msgspec.json.decode(read_input(stored_path), type=_StoredAnnotations)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise LoadError([f"{stored_path}: {to_one_line(error)}; write it again"]) from None
+        raise LoadError(
+            [
+                f"{stored_path}: {to_one_line(error)}; name the annotations instead: evalkit"
+                f" adjudicate A B --apply {path}"
+            ]
+        ) from None
     corpora: dict[str, Corpus] = {}
     for annotator in stored.annotators:
         if annotator.name in corpora:

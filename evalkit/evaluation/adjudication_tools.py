@@ -78,6 +78,18 @@ def add_prefixes(adjudication: Adjudication) -> Corpus:
     return Corpus(documents, "adjudication", adjudication.schema)
 
 
+def holds_tasks(location: CorpusLocation) -> bool:
+    """Whether a place holds an adjudication that was written for a tool, with decisions perhaps."""
+    if location.path.is_dir():
+        return (location.path / MANIFEST).exists()
+    if not location.path.is_file() or location.path.suffix != ".json":
+        return False
+    try:
+        return any(True for _ in read_tasks(location.path, ConversionReport()))
+    except (LoadError, InputError):
+        return False
+
+
 def save_for_brat(adjudication: Adjudication, location: CorpusLocation) -> ConversionReport:
     """Writes a brat folder. Raises InputError if it holds an adjudication already."""
     manifest = location.path / MANIFEST
@@ -189,6 +201,11 @@ def load_from_label_studio(source: str, *, undecided: str = ERROR) -> Adjudicati
     location = parse_location(source)
     conversion = ConversionReport()
     tasks = list(read_tasks(location.path, conversion))
+    if not tasks:
+        raise InputError(
+            f"{source}: no tasks; expected the JSON export of the tasks that evalkit adjudicate"
+            " wrote"
+        )
     open_tasks = []
     for task in tasks:
         if task.settled is None:

@@ -71,6 +71,7 @@ class AnnotatedItems:
     """The items of a layer of all annotators; label maps and zones are applied.
 
     names: the annotators. common: the documents that all of them annotated in the layer.
+    unused_labels: those that the options name and no annotator has.
     """
 
     def __init__(self, prepared: PreparedAnnotators, layer: str, options: ScoreOptions) -> None:
@@ -84,16 +85,19 @@ class AnnotatedItems:
         self._stretches: dict[str, list[Range]] = {}
         self._texts: dict[str, str] = {}
         self._labels_of_spans: dict[tuple[str, str], dict[Fragments, list[str]]] = {}
+        unused_by_annotator: list[set[str]] = []
         for name, by_id in prepared.documents.items():
             documents = [
                 each for each in by_id.values() if getattr(each, document_layer) is not None
             ]
-            block, labels = _build_block(documents, name, layer, prepared, options)
+            block, labels, unused = _build_block(documents, name, layer, prepared, options)
+            unused_by_annotator.append(set(unused))
             offsets = document_offsets((len(each.text) for each in documents), len(documents))
             self._items[name] = _items_by_document(block, list(labels), documents, offsets)
             for document, stretches in zip(documents, _scored_stretches(block, documents, offsets)):
                 self._stretches[document.id] = stretches
                 self._texts[document.id] = document.text
+        self.unused_labels = set.intersection(*unused_by_annotator)
 
     @property
     def labels(self) -> list[str]:
@@ -272,8 +276,10 @@ def _build_block(
     layer: str,
     prepared: PreparedAnnotators,
     options: ScoreOptions,
-) -> tuple[Block, Vocabulary]:
-    """The items of one annotator, with the numbers of the labels."""
+) -> tuple[Block, Vocabulary, list[str]]:
+    """The items of one annotator, the numbers of the labels, and the labels that the options name
+    and the annotator does not have.
+    """
     corpus = Corpus(documents, name, prepared.schema)
     inputs = EvaluationInputs(name, name, prepared.schema, corpus, corpus, "error")
     mapping = options.resolve_labels(prepared.schema)
@@ -281,7 +287,8 @@ def _build_block(
     labels = Vocabulary()
     builder = make_block_builder(task, layer, labels, keep_documents=True)
     builder.add(documents, documents)
-    return build_block(builder, inputs), labels
+    block = build_block(builder, inputs)
+    return block, labels, mapping.unused_labels([layer])
 
 
 def _items_by_document(

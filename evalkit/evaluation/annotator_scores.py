@@ -39,7 +39,7 @@ from evalkit.results.agreement_result import (
 )
 from evalkit.results.metric_scores import MetricScores
 from evalkit.results.scores import Scores
-from evalkit.results.wording import pluralize
+from evalkit.results.wording import join_some, pluralize
 from evalkit.scoring.digest import DigestBuilder
 from evalkit.scoring.layers import get_layer
 from evalkit.scoring.metrics import DEFAULT_METRICS, Metric
@@ -215,6 +215,7 @@ class _Measurement:
         self._scores: PairScores = {}
         self._fields: dict[str, Any] = {}
         self._notes: list[str] = []
+        self._unused_labels: list[set[str]] = []
 
     def score_pairs(self) -> None:
         """The agreement F1 of all pairs, metrics, labels and documents."""
@@ -230,6 +231,7 @@ class _Measurement:
                 scores = score_pair(self._prepared, self._options, a, b, in_layer)
                 if scores is not None:
                     self._scores[a, b, document_layer] = scores
+                    self._unused_labels.append(set(scores.metadata.unused_labels))
         for metric in metrics:
             by_pair = self._scores_of(metric)
             pair_rows = [self._pair_row(metric, pair, each) for pair, each in by_pair.items()]
@@ -278,6 +280,7 @@ class _Measurement:
     def measure_layer(self, layer: str) -> None:
         """κ, α, αU and γ of a layer."""
         items = AnnotatedItems(self._prepared, layer, self._options)
+        self._unused_labels.append(items.unused_labels)
         self._fields["layer"] = layer
         common = len(items.common)
         if "kappa" in self._measures:
@@ -354,6 +357,10 @@ class _Measurement:
             )
         metrics = [str(metric) for metric in options.metrics or ()] if given_metrics else None
         labels = options.labels
+        unused = sorted(set.intersection(*self._unused_labels))
+        if unused:
+            named = f"{spell_option('labels')} or {spell_option('label_map')}"
+            self._notes.insert(0, f"labels in {named} that nobody used: {join_some(unused)}")
         result = AgreementResult(
             annotators=annotators,
             consistency=consistency,

@@ -189,7 +189,9 @@ def _tables(result: AgreementResult, numbers: NumberFormat) -> Iterator[Table]:
     if result.gamma:
         yield build_gamma_table(result, numbers)
     if overall and len({row.document for row in result.by_document}) > 1:
-        yield build_document_table(result, overall[0].metric, numbers)
+        table = build_document_table(result, overall[0].metric, numbers)
+        if table.rows:
+            yield table
 
 
 def list_label_metrics(rows: Sequence[AgreementF1]) -> list[str]:

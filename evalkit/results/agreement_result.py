@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from evalkit.errors import InputError, UnknownNameError, quoted_repr, spell_option
+from evalkit.errors import InputError, UnknownNameError, spell_option
 
 MEASURES = ("f1", "kappa", "fleiss", "alpha", "alpha-tokens", "alpha-u", "gamma")
 # α over tokens and γ are measured on request: both take long, or repeat what others say.
@@ -208,5 +208,5 @@ def parse_measures(measures: Any) -> tuple[str, ...]:
         )
     for name in given:
         if name not in MEASURES:
-            raise UnknownNameError("measure", quoted_repr(name), MEASURES)
+            raise UnknownNameError("measure", name, MEASURES)
     return tuple(name for name in MEASURES if name in given)

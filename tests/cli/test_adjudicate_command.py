@@ -184,6 +184,10 @@ def test_documents_that_one_annotator_lacks_are_listed(folder):
         ),
         (["brat:ann", "brat:bob", "--apply", "broken.jsonl", "-o", "g.jsonl"], "broken.jsonl:1: "),
         (["--apply", "x", "--previous", "y", "-o", "g.jsonl"], "give it without --apply"),
+        (["--apply", "ann", "-o", "g.jsonl"], "what comes from a tool is named with it: brat:ann"),
+        (["--apply", "none.json", "-o", "g.jsonl"], "named with it: labelstudio:none.json"),
+        (["--apply", "labelstudio:none.json", "-o", "g.jsonl"], "labelstudio:none.json: no tasks"),
+        (["--apply", "damaged.jsonl", "-o", "g.jsonl"], "name the annotations instead: evalkit"),
         (
             [
                 "brat:ann",
@@ -202,12 +206,61 @@ def test_documents_that_one_annotator_lacks_are_listed(folder):
 def test_mistakes_are_explained(folder, arguments, problem):
     (folder / "alone.jsonl").write_text("")
     (folder / "broken.jsonl").write_text('{"id": 1}\n')
+    (folder / "none.json").write_text("[]\n")
+    (folder / "damaged.jsonl").write_text("")
+    (folder / "damaged.annotations.json").write_text('{"annotators": [{"name": "a"}]}')
 
     done = run_evalkit("adjudicate", *arguments, cwd=folder)
 
     assert done.returncode == 2
     assert problem in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("document", "e"), ("document", "nowhere"), ("layer", "events"), ("kind", "override")],
+)
+def test_lines_of_which_other_fields_were_changed_are_refused(folder, field, value):
+    for name in ("ann", "bob"):
+        (folder / name / "e.txt").write_text(TEXT, encoding="utf-8")
+        (folder / name / "e.ann").write_text("", encoding="utf-8")
+    run_evalkit("adjudicate", "brat:ann", "brat:bob", "-o", "todo.jsonl", cwd=folder)
+    decide(folder / "todo.jsonl", "ann")
+    first, *others = read_lines(folder / "todo.jsonl")
+    write_lines(folder / "todo.jsonl", [first | {field: value}, *others])
+
+    done = run_evalkit("adjudicate", "--apply", "todo.jsonl", "-o", "gold.jsonl", cwd=folder)
+
+    assert done.returncode == 2
+    assert f"todo.jsonl:1: line {first['id']!r}: {field} differs from the anno" in done.stderr
+    assert not (folder / "gold.jsonl").exists()
+
+    again = ("adjudicate", "brat:ann", "brat:bob", "--previous", "todo.jsonl", "-o", "new.jsonl")
+    run_evalkit(*again, cwd=folder)
+    assert read_lines(folder / "new.jsonl") == [first, *others]
+
+
+def test_an_override_that_fits_nothing_says_what_its_options_are(folder):
+    run_evalkit("adjudicate", "brat:ann", "brat:bob", "-o", "todo.jsonl", cwd=folder)
+    decide(folder / "todo.jsonl", "ann")
+    rover = {"label": "GPE", "start": 11, "end": 17}
+    override = {
+        "id": "o1",
+        "document": "d",
+        "layer": "entities",
+        "start": 11,
+        "end": 17,
+        "kind": "override",
+        "options": {"ann": [rover], "bob": [rover]},
+        "decision": "none",
+    }
+    write_lines(folder / "todo.jsonl", [*read_lines(folder / "todo.jsonl"), override])
+
+    done = run_evalkit("adjudicate", "--apply", "todo.jsonl", "-o", "gold.jsonl", cwd=folder)
+
+    assert done.returncode == 2
+    assert "the options of an override are items that all annotators have" in done.stderr
 
 
 def test_agreement_in_everything_gives_an_empty_file_and_the_gold(folder):

@@ -86,7 +86,7 @@ def test_models_are_consistent(folder):
     [
         (["a.jsonl"], "the format jsonl has one annotator"),
         (["a.jsonl", "missing.jsonl"], "no such file"),
-        (["a.jsonl", "b.jsonl", "--measures", "x"], "unknown measure"),
+        (["a.jsonl", "b.jsonl", "--measures", "kapa"], "unknown measure 'kapa'; expected"),
         (["a.jsonl", "b.jsonl", "--layer", "relations"], "unknown layer 'relations' in '--layer'"),
         (["a.jsonl", "b.jsonl", "-o", "a.jsonl"], "reads or writes this file already"),
         (["a.jsonl,b.jsonl", "b.jsonl"], "several files of one annotator"),

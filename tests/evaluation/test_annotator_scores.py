@@ -544,6 +544,28 @@ def test_rows_have_the_same_keys_and_a_value_for_each_measure():
     assert len(found.to_pandas()) == len(rows)
 
 
+@pytest.mark.parametrize("measures", ["f1", "kappa", "alpha", "f1,gamma"])
+def test_labels_that_nobody_used_are_named(measures):
+    annotators = {"a": corpus_of(A), "b": corpus_of(B)}
+
+    def notes(**options):
+        found = agreement(**annotators, measures=measures, **options)
+        return [note for note in found.result.notes if "nobody" in note]
+
+    unused = "labels in labels= or label_map= that nobody used: {}"
+    assert notes(labels=["PER", "DATE", "FOO"]) == [unused.format("FOO")]
+    assert notes(label_map={"PERSON": "PER", "DATE": None}) == [unused.format("PERSON")]
+    assert notes(labels=["PER", "LOC"]) == []
+
+
+def test_a_metric_without_items_has_no_table_of_documents():
+    pair = [corpus_of(A, A), corpus_of(B, A)]
+
+    text = agreement(*pair, metrics="links/strict,entities/strict").render()
+
+    assert "Documents with the lowest agreement" not in text
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "parquet"])
 def test_files_have_the_agreement_of_corpora_in_memory(tmp_path, suffix):
     annotations = next(a for a in map(random_annotators, range(100)) if len(a) == 3)
