@@ -383,7 +383,7 @@ def load_corpus(
     applied_options = {**location.options, **conversion.effective_options}
     return Corpus(
         documents,
-        _corpus_name(location),
+        corpus_name(location),
         load_schema_for(location),
         conversion,
         changed_options(location.module.read, applied_options),
@@ -401,7 +401,7 @@ def open_corpus(
     """
     location = resolve_location(path, **options)
     if is_streamable(location):
-        name = escape_surrogates(_corpus_name(location))
+        name = escape_surrogates(corpus_name(location))
         return JsonlFile(location.path, name, load_schema_for(location))
     corpus = load_corpus(location, predictions=predictions)
     refuse_empty_texts(corpus, location)
@@ -485,7 +485,7 @@ def resolve_location(
     return detect_format(location)
 
 
-def _corpus_name(location: CorpusLocation) -> str:
+def corpus_name(location: CorpusLocation) -> str:
     """Returns the name for headings and signatures; with an annotator, such as "tasks[2]"."""
     path = location.path
     if path == bundled_path():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
 from evalkit.corpus import Corpus, CorpusSource, to_corpus
 from evalkit.data import text
+from evalkit.data.document import Document, Entity
 from evalkit.data.taggings import check_tagging
 from evalkit.errors import InputError
 from evalkit.evaluation.corpus_scores import score
@@ -25,7 +26,6 @@ from evalkit.evaluation.emulated_tags import (
 from evalkit.evaluation.span_scores import score_tags
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.gold_marks import drop_gold_marks
-from evalkit.results.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class EmulatedInputs:
     """What scorers are given.
 
     documents: of both sides. items: evalkit's items of each side by layer; see `build_items`.
-    score: returns evalkit's scores of some metrics. list_annotated: returns the numbers of the
-    documents whose gold has a layer. has_tags: whether the input is tags. tagging: of the tags, or
-    of those that are made from entities. notes: for the report.
+    describe_metric: returns evalkit's signature of a metric. list_annotated: returns the numbers of
+    the documents whose gold has a layer. has_tags: whether the input is tags. tagging: of the tags,
+    or of those that are made from entities. notes: for the report.
     """
 
     documents: Sequence[ScorerDocument]
     items: Callable[[str, str], Sequence[ScorerItem]]
-    score: Callable[[str], Scores]
+    describe_metric: Callable[[str], dict[str, str]]
     list_annotated: Callable[[str], Sequence[int]]
     has_tags: bool
     gold: Corpus | None = None
@@ -128,14 +128,21 @@ def _open_tags(tags: TagDocuments, tagging: str) -> EmulatedInputs:
     documents = tags.documents
     items = items_of_tags(documents, tagging)
 
-    def score_them(metric: str) -> Scores:
-        return score_tags(
+    def describe_metric(metric: str) -> dict[str, str]:
+        scores = score_tags(
             *(list(iter_sequences(documents, side)) for side in SIDES),
             tagging=tagging,
             repair=TAG_REPAIR,
             metrics=metric,
             boot=0,
         )
+        fields = scores[metric].signature_fields
+        if tags.names is None:
+            return fields
+        corpora = [
+            _to_corpus(documents, items[side], name) for side, name in zip(SIDES, tags.names)
+        ]
+        return _name_corpora(fields, *corpora)
 
     def items_of(side: str, layer: str) -> Sequence[ScorerItem]:
         if layer != "entities":
@@ -148,12 +155,42 @@ def _open_tags(tags: TagDocuments, tagging: str) -> EmulatedInputs:
     return EmulatedInputs(
         documents,
         items_of,
-        score_them,
+        describe_metric,
         list_annotated,
         has_tags=True,
         tagging=tagging,
         notes=tags.notes,
     )
+
+
+def _to_corpus(
+    documents: Sequence[ScorerDocument], items: Sequence[ScorerItem], name: str
+) -> Corpus:
+    """A corpus of the documents with the items of one side."""
+    entities: list[list[Entity]] = [[] for _ in documents]
+    for item in items:
+        entities[item.document].append(Entity(str(item.label), item.start or 0, item.end or 0))
+    return Corpus(
+        [
+            Document(document.id, document.text, tuple(own))
+            for document, own in zip(documents, entities, strict=True)
+        ],
+        name,
+    )
+
+
+def _name_corpora(fields: Mapping[str, str], gold: Corpus, predicted: Corpus) -> dict[str, str]:
+    """The signature of tags with the digest of gold and the names of both sides."""
+    metric = fields["metric"]
+    named = score(gold, predicted, metric, zones="all", boot=0)[metric].signature_fields
+    after = {name: value for name, value in fields.items() if name not in ("evalkit", "docs")}
+    return {
+        "evalkit": fields["evalkit"],
+        "corpus": named["corpus"],
+        "docs": named["docs"],
+        **after,
+        "model": named["model"],
+    }
 
 
 def _open_corpora(
@@ -173,8 +210,8 @@ def _open_corpora(
         for document in gold_corpus
     ]
 
-    def score_them(metric: str) -> Scores:
-        return score(
+    def describe_metric(metric: str) -> dict[str, str]:
+        scores = score(
             gold_corpus,
             predicted_corpus,
             metric,
@@ -183,6 +220,7 @@ def _open_corpora(
             boot=0,
             plain_gold=True,
         )
+        return scores[metric].signature_fields
 
     @cache
     def items_of(side: str, layer: str) -> Sequence[ScorerItem]:
@@ -200,7 +238,7 @@ def _open_corpora(
     return EmulatedInputs(
         documents,
         items_of,
-        score_them,
+        describe_metric,
         list_annotated,
         has_tags=False,
         gold=gold_corpus,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
-from evalkit.corpus import resolve_location
+from evalkit.corpus import corpus_name, resolve_location
 from evalkit.data.taggings import BARE, TAG_FORMATS, parse_tag, unknown_tag_problem
 from evalkit.data.tags import TagReader
 from evalkit.errors import InputError, LoadError, spell_option
@@ -25,13 +25,14 @@ TAG_OPTIONS = ("tagging", "repair")  # of the format, which do not change the ta
 
 
 class TagDocuments(NamedTuple):
-    """The documents of both sides, what the report says about them, and the tagging that a file
-    names; None if none does.
+    """The documents of both sides, what the report says about them, the tagging that a file names,
+    and the names of both files; None for those that there are not.
     """
 
     documents: list[ScorerDocument]
     notes: tuple[str, ...] = ()
     tagging: str | None = None
+    names: tuple[str, str] | None = None
 
 
 def open_tag_documents(gold: Any, predicted: Any, missing: str = "error") -> TagDocuments | None:
@@ -136,7 +137,7 @@ def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation, missing: st
         documents.append(
             ScorerDocument(
                 draft.id,
-                " ".join(draft.tokens),
+                draft.joined_tokens,
                 _ranges(draft.tokens),
                 tuple(draft.starts) or (0,),
                 draft.tags,
@@ -154,7 +155,8 @@ def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation, missing: st
             " tags are joined by their positions"
         )
     tagging = gold.options.get("tagging") or predicted.options.get("tagging")
-    return TagDocuments(documents, tuple(notes), tagging)
+    names = corpus_name(gold), corpus_name(predicted)
+    return TagDocuments(documents, tuple(notes), tagging, names)
 
 
 def _check_borders(gold: CorpusLocation, predicted: CorpusLocation, draft: Any, other: Any) -> None:

@@ -117,14 +117,13 @@ def emulate(
         headless = pluralize(count_headless(inputs, heads), "argument")
         notes.append(f"without a head, compared as a whole: {headless}")
     metric = differences[0].metric
-    scores = inputs.score(metric)
     return EmulatedScores(
         scorer,
         entry.version,
         _describe_inputs(inputs, entry, scorer),
         rules.rows(states),
         tuple(differences),
-        _signature_fields(scores[metric].signature_fields, scorer, entry.version, options),
+        _signature_fields(inputs.describe_metric(metric), scorer, entry.version, options),
         notes=tuple(notes),
         is_explained=explain,
         percent_digits=rules.percent_digits,

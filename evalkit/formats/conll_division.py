@@ -60,6 +60,12 @@ class ConllDocument:
         """The tags of each sentence."""
         return [self.tags[first:last] for first, last in pairwise(self.borders)]
 
+    @property
+    def joined_tokens(self) -> str:
+        """The rebuilt text. One character (a space or a line feed) separates two tokens."""
+        borders = pairwise(self.borders)
+        return "\n".join(" ".join(self.tokens[first:last]) for first, last in borders)
+
 
 class DocumentDivision:
     """The documents of a file, in which its sentences are collected.

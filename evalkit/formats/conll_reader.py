@@ -213,7 +213,7 @@ class ConllReader:
             return Document(draft.id, text or "", located)
         if self._texts is None and text is None:
             self._conversion.has_joined_tokens = True
-            return Document(draft.id, _join_tokens(draft), tuple(_locate_in_joined_text(draft)))
+            return Document(draft.id, draft.joined_tokens, tuple(_locate_in_joined_text(draft)))
         try:
             if self._texts is not None:
                 text = self._load_text(draft, self._texts)
@@ -307,12 +307,6 @@ def _batch_drafts(drafts: Iterable[ConllDocument]) -> Iterator[list[ConllDocumen
             batch = []
             token_count = 0
     yield batch
-
-
-def _join_tokens(draft: ConllDocument) -> str:
-    """The rebuilt text. One character (a space or a line feed) separates two tokens."""
-    sentences = [" ".join(draft.tokens[first:last]) for first, last in pairwise(draft.borders)]
-    return "\n".join(sentences)
 
 
 def _locate_in_joined_text(draft: ConllDocument) -> Iterator[Entity]:

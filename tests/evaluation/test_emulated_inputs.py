@@ -5,7 +5,7 @@ import json
 import pytest
 from helpers.cli import run_evalkit
 
-from evalkit import InputError, emulate
+from evalkit import InputError, emulate, score
 
 GOLD = "Ada B-PER\nleft O\n\nBob B-PER\nLee I-PER\n"
 PREDICTED = "Ada B-PER\nleft O\n\nBob B-PER\nLee O\n"
@@ -254,3 +254,19 @@ def test_files_with_two_taggings_are_refused(files):
 
     with pytest.raises(InputError, match='gold has tagging="IOB2", the predictions tagging="IOB1"'):
         emulate("seqeval", f"conll:{gold}?tagging=IOB2", f"conll:{predicted}?tagging=IOB1")
+
+
+def test_the_signature_of_files_of_tags_has_the_digest_and_names_of_score(files):
+    gold = "-DOCSTART- O\n\nAda B-PER\nLee I-PER\n\nin O\nRome B-LOC\n\n-DOCSTART- O\n\nx O\n"
+    names = files(gold, gold.replace("B-LOC", "O"))
+
+    emulated = emulate("seqeval", *names)
+
+    scores = score(*names, "entities/strict", boot=0)
+    expected = scores["entities/strict"].signature_fields
+    for field in ("corpus", "docs", "model"):
+        assert emulated.signature_fields[field] == expected[field]
+    assert emulated.differences[0].evalkit.f1 == scores["entities/strict"].micro.f1
+    fields = list(emulated.signature_fields)
+    assert fields[:5] == ["evalkit", "corpus", "docs", "metric", "scorer"]
+    assert fields[-1] == "model"
