@@ -35,6 +35,7 @@ from evalkit.results.html_page import build_page, load_text, render_template
 from evalkit.results.lenient_report import plain_gold_lines
 from evalkit.results.metadata import ResultMetadata
 from evalkit.results.metric_scores import CountsOnly, MetricScores
+from evalkit.results.reading_lines import detection_lines
 from evalkit.results.report_builder import format_interval, name_interval
 from evalkit.results.scores import Scores, build_scores_report
 from evalkit.results.summary import assumption_lines, set_aside_lines, warnings
@@ -107,7 +108,7 @@ def build_errors_page(
         documents_scored=pluralize(metadata.corpus.documents, "document"),
         headlines=[_headline(analysis) for analysis in analyses],
         warnings=[shorten(line, LONGEST_LINE) for line in lines.warnings],
-        assumptions=_assumptions(analyses, scores),
+        notices=[*detection_lines(metadata.conversion), *_assumptions(analyses, scores)],
         interval_name=name_interval(resampling) if resampling.boot else "",
         interval_label=f"{100 * resampling.level:g} %" if resampling.boot else "",
         is_single=metadata.corpus.documents == 1,

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from evalkit.results.lenient_report import accepted_lines, plain_gold_lines, plain_score_lines
 from evalkit.results.metadata import (
     IN_ANOTHER_TEXT,
-    ConversionCounts,
     ResultMetadata,
     find_independence_assumption,
 )
+from evalkit.results.reading_lines import detection_lines, read_lines
 from evalkit.results.report_builder import ReportBuilder
 from evalkit.results.rows import Row
 from evalkit.results.tables import DEFAULT_FORMAT, NumberFormat, Report, Table
@@ -187,7 +187,8 @@ def _layer(metric: str) -> str:
 
 
 def warning_lines(metadata: ResultMetadata, label_warnings: Sequence[str] = ()) -> Iterator[str]:
-    """The warnings about labels and about a result, each marked as one."""
+    """What was detected, then the warnings about labels and about a result, each marked as one."""
+    yield from detection_lines(metadata.conversion)
     for warning in (*label_warnings, *warnings(metadata)):
         yield f"Warning: {warning}"
 
@@ -436,21 +437,6 @@ def warnings(metadata: ResultMetadata) -> Iterator[str]:
     if metadata.missing_documents:
         missing = pluralize(metadata.missing_documents, "document")
         yield f"{missing} without prediction, scored as empty"
-
-
-def read_lines(conversion: ConversionCounts) -> Iterator[str]:
-    """What the readers of gold and prediction detected, dropped, repaired and skipped: a line for
-    each side with anything of it.
-    """
-    for side, sections in conversion.items():
-        detected = sections.get("detected", {})
-        parts = [f"detected {', '.join(detected)}"] if detected else []
-        for section, counts in sections.items():
-            if counts and section != "detected":
-                items = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-                parts.append(f"{section} {items}")
-        if parts:
-            yield f"Read: {side}: {'; '.join(parts)}"
 
 
 def signatures(signatures_of: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

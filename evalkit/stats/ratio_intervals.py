@@ -223,7 +223,7 @@ def few_units_reason(unit: str) -> str:
 
 def few_outcomes_reason(unit: str) -> str:
     """The reason of intervals that may be too narrow."""
-    return f"the errors or the right items sit in few {unit}s, the interval may be too narrow"
+    return f"the errors or the correct items are in few {unit}s, the interval may be too narrow"
 
 
 # A label's ends are those of its row, and go into two averages; samples of rare labels are often

@@ -141,7 +141,9 @@ def test_the_detected_format_is_in_the_report_and_the_result(tmp_path):
     scores.save(result)
     printed = run_evalkit("score", gold, predicted)
 
-    assert "Read: gold: detected format doccano" in scores.warnings
+    assert "\nRead: gold: detected format doccano\n" in str(scores)
+    assert not any("detected" in warning for warning in scores.warnings)
+    assert "Read: gold: detected format doccano" in scores.to_html(errors=True)
     assert Scores.load(result).metadata.conversion["predicted"]["detected"] == {"format doccano": 1}
     assert printed.stderr.splitlines()[0] == f"{gold}: detected: format doccano"
     assert (printed.returncode, scores["entities/strict"].micro.f1) == (0, 1.0)

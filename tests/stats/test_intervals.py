@@ -168,7 +168,7 @@ def test_names_of_rows_with_commas_are_separated_by_semicolons(content, names):
 
     lines = str(score(gold, predicted)).splitlines()
 
-    assert any(line.startswith(f"{names}: the errors or the right items") for line in lines)
+    assert any(line.startswith(f"{names}: the errors or the correct items") for line in lines)
 
 
 def test_the_effective_number_of_documents_is_printed_once():

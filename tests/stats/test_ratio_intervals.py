@@ -187,7 +187,7 @@ def test_few_effective_documents_and_few_errors_are_pointed_out():
         "fewer than 5 effective documents, the interval says little"
     )
     assert interval_of(concentrated, "f1").reason == (
-        "the errors or the right items sit in few documents, the interval may be too narrow"
+        "the errors or the correct items are in few documents, the interval may be too narrow"
     )
     assert interval_of([(10, 10, n % 10 + 1) for n in range(30)], "f1").reason == ""
 
