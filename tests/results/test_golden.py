@@ -365,8 +365,8 @@ def test_the_first_span_that_is_none_is_told_with_its_document(spans, first):
             "predicted tags: invalid IOB2 tag 'X\\n': expected O, B-LABEL or I-LABEL",
         ),
         (
-            lambda: score_tags([["S"]], [["O"]], tagging="BIOES"),
-            "gold tags: invalid BIOES tag 'S': expected O, B-LABEL, I-LABEL, E-LABEL or S-LABEL",
+            lambda: score_tags([["X"]], [["O"]], tagging="BIOES"),
+            "gold tags: invalid BIOES tag 'X': expected O, B-LABEL, I-LABEL, E-LABEL or S-LABEL",
         ),
         (
             lambda: score_tags([["O", "I-A"]], [["O", "O"]]),
