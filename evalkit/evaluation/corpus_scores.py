@@ -153,7 +153,7 @@ def score(
     - `missing`: gold documents without a prediction are an "error", or scored as "empty".
     - `units`: the sampling units of intervals and tests, "documents" or "sentences"; "auto" takes
       documents, and sentences for a single document.
-    - `boot`: 0 for no intervals. Any other number has intervals; they need no replicates.
+    - `boot`: 0 turns intervals off; any other number has no effect.
     - `seed`, `level`: the random seed of permutation tests; the confidence level.
     - `normalization`: of the strings that `surfaces` and `speakers` compare: "verbatim" (default),
       "casefold" (without case, white space collapsed) or "squad" (without case, punctuation and
