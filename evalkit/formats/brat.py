@@ -5,7 +5,8 @@ text is the content of the file, byte order mark and \\r\\n included, and offset
 characters. brat under Python 3 counts \\r\\n as one character: newlines=lf reads such files. A text
 without an .ann file was not annotated; one with an empty .ann file was annotated and has no
 annotations. The files NAME.a1 and NAME.a2 of a BioNLP shared task are read as one; beside an .ann
-file they are left out and counted.
+file they are left out and counted. (Sources: brat.nlplab.org/standoff.html, and the files of the
+BioNLP shared tasks.)
 
     entities      T lines, with A lines as attributes, except for triggers and for the T lines of
                   types that serve as arguments only

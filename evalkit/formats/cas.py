@@ -4,7 +4,8 @@ A folder is read with its subfolders, in the order of the paths. An .xmi file ne
 `TypeSystem.xml` beside it or in the named folder, or `typesystem`; without one DKPro Core's is
 used, and types that it does not have are dropped. A JSON CAS includes its type system. UIMA counts
 UTF-16 units, which are converted to code points; an offset in the middle of a character is an
-error. Archives are not opened, and an XML file with a DOCTYPE is refused, because it could expand
+error. (Sources: XMI and JSON CAS of Apache UIMA, as dkpro-cassis reads them; the types of DKPro
+Core.) Archives are not opened, and an XML file with a DOCTYPE is refused, because it could expand
 entities or read other files.
 
     entities     NamedEntity, labeled by its `value`

@@ -43,6 +43,7 @@ from evalkit.formats.registry import (
     DocumentResults,
     format_module,
     is_parquet_file,
+    refuse_wide_encoding,
     starts_as_parquet,
 )
 
@@ -78,8 +79,8 @@ def iter_documents(
     )
     read = check_options(location, module.read, *SHARED_OPTIONS)
     results = read(location.path, conversion, **options)
+    _check_encoding(location, shared.encoding)
     if shared.encoding != UTF8:
-        _check_is_text(location)
         results = read_as(shared.encoding, results)
     for position, item in errors.read_until_refused(results, checker):
         if not isinstance(item, Document):
@@ -111,10 +112,14 @@ def iter_documents(
     yield from _advise(location, errors, checker.count)
 
 
-def _check_is_text(location: CorpusLocation) -> None:
-    """Raises InputError for a format whose files have an encoding of their own."""
+def _check_encoding(location: CorpusLocation, encoding: str) -> None:
+    """Raises InputError if an encoding is given for a format whose files have one of their own, and
+    for a text file in UTF-16 or UTF-32 if none is given.
+    """
     name = location.module.__name__.rpartition(".")[2]
-    if name in WITH_OWN_ENCODING:
+    if name not in WITH_OWN_ENCODING and encoding == UTF8:
+        refuse_wide_encoding(location.path)
+    elif encoding != UTF8 and name in WITH_OWN_ENCODING:
         raise InputError(
             f"{location.path}: {spell_option('encoding', of='format')} is for text files; those of"
             f" {name} have an encoding of their own"

@@ -1,5 +1,7 @@
 """Parquet files, with a document or an entity in each row.
 
+(Source: the format of Apache Parquet, as pyarrow reads and writes it.)
+
 **Documents.** The columns are those of the config `documents` of evalkit's data sets, as
 `Dataset.to_parquet` of the package `datasets` writes them: `id`, `text`, `entities`, `events`,
 `attributions`, `zones`, `meta`, `failure`, `unplaced`. Annotations are lists of structs with the

@@ -8,7 +8,7 @@ The first row has the names of the columns. Quotations have offsets (start and e
 such as quote_index with "(0, 12)"), a text, or both; the texts are in `texts`. Columns are found by
 names in use, whatever their case: the document as in tables of spans; the text also as quotation or
 content; and for the speaker and the cue (or verb) their spans, speaker_start and speaker_end,
-speaker_index, verb_index. So the tables of GenderGapTracker, the Quotation Tool and LDaCA are read.
+speaker_index, verb_index. (Sources: the tables of GenderGapTracker, the Quotation Tool and LDaCA.)
 Where a name is not the first of these, the report says what was read as what. A table without a
 column of documents is about the only document of `texts`.
 

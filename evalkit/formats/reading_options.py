@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import codecs
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from evalkit.files.inputs import UTF8
 DUPLICATES = ("error", "drop")
 ON_ERROR = ("raise", "skip")
 # The options of all formats, with their defaults
+# “ ” ‘ ’ – — … in cp1252, beside ASCII; in latin-1 these bytes are control characters
+PUNCTUATION_OF_WINDOWS = re.compile(rb"(?:^|[\x00-\x7f])[\x85\x91-\x97](?:[\x00-\x7f]|$)")
 LATIN1 = "latin-1"
 # Byte order marks, longer ones first, and the encodings that read them
 BYTE_ORDER_MARKS = (
@@ -188,9 +191,16 @@ def split_options(options: Mapping[str, Any]) -> SplitOptions:
 
 def advise_encoding(data: bytes) -> str:
     """The end of a message about a text file that is not UTF-8. data: its first bytes, or the line
-    in question; a byte order mark, or zero bytes, show UTF-16 and UTF-32.
+    in question; a byte order mark, or zero bytes, show UTF-16 and UTF-32, and the quotation marks
+    and dashes of Windows cp1252.
+
+    >>> advise_encoding("“Zoë”".encode("cp1252"))
+    'save the file as UTF-8, or name its encoding, as in encoding="cp1252"'
     """
-    option = spell_option("encoding", guess_encoding(data), of="format")
+    encoding = guess_encoding(data)
+    if encoding == LATIN1 and PUNCTUATION_OF_WINDOWS.search(data):
+        encoding = "cp1252"
+    option = spell_option("encoding", encoding, of="format")
     return f"save the file as UTF-8, or name its encoding, as in {option}"
 
 

@@ -312,6 +312,17 @@ def _refuse_unreadable(path: Path) -> None:
         raise InputError(
             f"{path}: a result that evalkit saved, and no corpus; `evalkit report` prints it"
         )
+    refuse_wide_encoding(path)
+
+
+def refuse_wide_encoding(path: Path) -> None:
+    """Raises InputError for a file whose first bytes show that it is in UTF-16 or UTF-32, with the
+    option that reads it.
+    """
+    if not path.is_file():
+        return
+    with open_input(path) as file:
+        head = file.read(4)
     if guess_encoding(head) != LATIN1:
         is_xml = b"<" in head[:4]
         remedy = "save the file as UTF-8" if is_xml else advise_encoding(head)

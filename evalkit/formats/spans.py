@@ -12,7 +12,8 @@ doc_id, document_id, filename or id; the start as begin or start_offset; the end
 end_offset; the label as type, tag or entity_type; the text as span, mention or surface. Where a
 name is not the first of these, the report says what was read as what. Columns are separated by
 commas, tabs or semicolons, as the header is. Cells are quoted as the module csv of Python and
-pandas do.
+pandas do. (Sources: RFC 4180; the tables of the shared tasks DisTEMIST and ProfNER, whose columns
+are recognized.)
 
 A row without start, end and label is a document without entities. The text of a document is in the
 column `document_text`, in one or more of its rows, or comes from `texts`. A table without texts can

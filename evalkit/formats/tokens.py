@@ -14,7 +14,9 @@ columns of sentences and documents repeats the cell above, so that ids may be in
 sentence alone, as in ner_dataset.csv of Kaggle (which is in latin-1: `encoding=latin-1`). A
 sentence begins where the value of its column changes, where a document begins, and after an empty
 line. Columns are separated by commas, tabs or semicolons, as the header is. Cells are quoted as
-the module csv of Python and pandas do.
+the module csv of Python and pandas do. (Sources: RFC 4180; ner_dataset.csv of the Annotated Corpus
+for Named Entity Recognition on Kaggle, and the columns of Simple Transformers: sentence_id, words,
+labels.)
 
 **Documents.** The reading option `documents` is what is read as a document:
 

@@ -1,8 +1,11 @@
 """A format gives back what it was given, and a bad file is answered with its line and a way out."""
 
+import ast
 import hashlib
 import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 from helpers.documents import EMPTY, EVERYTHING, FAILED
@@ -10,6 +13,7 @@ from helpers.profiles import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evalkit.formats
 from evalkit import (
     Corpus,
     Document,
@@ -22,6 +26,7 @@ from evalkit import (
 )
 from evalkit.formats.registry import FORMATS, WRITTEN_FORMATS
 
+FORMATS_FOLDER = Path(evalkit.formats.__file__).parent
 line = json.dumps(
     {
         "id": "d1",
@@ -417,3 +422,10 @@ def test_a_folder_of_files_in_two_formats_is_answered_with_both_locations(tmp_pa
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(InputError, match="nowhere.jsonl: no such file or folder"):
         load_corpus(tmp_path / "nowhere.jsonl")
+
+
+@pytest.mark.parametrize("name", [n for n in FORMATS if n not in ("jsonl", "directory")])
+def test_the_documentation_of_a_format_names_its_source(name):
+    source = (FORMATS_FOLDER / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+
+    assert re.search(r"\(Sources?:\s", ast.get_docstring(ast.parse(source)))
