@@ -11,10 +11,10 @@ from typing import Annotated, cast
 import typer
 
 from evalkit.cli.corpus_commands import count_annotations
-from evalkit.cli.inputs import report_losses
+from evalkit.cli.inputs import report_annotators, report_losses
 from evalkit.cli.option_values import check_writable, parse_systems
 from evalkit.cli.report_output import check_report
-from evalkit.corpus import Corpus, CorpusSource, resolve_location
+from evalkit.corpus import Corpus, CorpusSource
 from evalkit.errors import InputError, print_line, print_notice, quoted_repr
 from evalkit.evaluation.adjudication import AdjudicatedCorpus, Adjudication, adjudicate_corpora
 from evalkit.evaluation.adjudication_files import (
@@ -29,7 +29,6 @@ from evalkit.evaluation.adjudication_tools import TOOLS, holds_tasks
 from evalkit.evaluation.agreement_inputs import load_annotators
 from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.files import write_atomically
-from evalkit.formats.loading import refuse_empty_texts
 from evalkit.formats.registry import CorpusLocation, parse_location
 from evalkit.results.adjudication_lines import AdjudicationLine, encode_lines
 from evalkit.results.wording import join_some, pluralize
@@ -291,14 +290,9 @@ def _parse_annotations(annotations: Iterable[str]) -> list[tuple[str | None, str
 
 def load_corpora(sources: list[tuple[str | None, str]]) -> dict[str, Corpus]:
     """The corpus of each annotator by name: the one that is given, else that of the corpus."""
-    corpora = {}
     annotators = load_annotators(cast("list[tuple[str | None, CorpusSource]]", sources))
-    for position, annotator in enumerate(annotators):
-        path = sources[min(position, len(sources) - 1)][1]
-        report_losses(annotator.corpus.conversion, path)
-        refuse_empty_texts(annotator.corpus, resolve_location(path))
-        corpora[annotator.name] = annotator.corpus
-    return corpora
+    report_annotators(annotators, [path for _, path in sources])
+    return {annotator.name: annotator.corpus for annotator in annotators}
 
 
 def _report_differences(adjudication: Adjudication) -> None:

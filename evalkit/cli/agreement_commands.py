@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.inputs import report_losses
+from evalkit.cli.inputs import report_annotators
 from evalkit.cli.option_values import (
     check_outputs,
     output_format,
@@ -35,11 +35,10 @@ from evalkit.cli.options import (
 )
 from evalkit.cli.report_output import describe_command
 from evalkit.cli.string_options import Heads, Nil, Normalization
-from evalkit.corpus import CorpusSource, resolve_location
+from evalkit.corpus import CorpusSource
 from evalkit.errors import InputError
 from evalkit.evaluation.agreement_inputs import load_annotators
 from evalkit.evaluation.annotator_scores import measure_agreement
-from evalkit.formats.loading import refuse_empty_texts
 from evalkit.report.agreement_page import build_agreement_page
 from evalkit.results.tables import NumberFormat
 
@@ -118,7 +117,7 @@ def agreement_command(
         typer.Argument(
             metavar="[NAME=]ANNOTATIONS",
             help="The annotations of each annotator, in any format; or one file with several"
-            " annotators (labelstudio, prodigy, cas).",
+            " annotators (labelstudio, prodigy, cas, webanno).",
         ),
     ],
     *,
@@ -157,10 +156,7 @@ def agreement_command(
     report_format = output_format(form, output)
     documents_shown = parse_max_documents(max_documents)
     annotators = load_annotators(sources)
-    for position, annotator in enumerate(annotators):
-        path = paths[position] if len(paths) > 1 else f"{paths[0]}, {annotator.name}"
-        report_losses(annotator.corpus.conversion, path)
-        refuse_empty_texts(annotator.corpus, resolve_location(paths[min(position, len(paths) - 1)]))
+    report_annotators(annotators, paths)
     agreement = measure_agreement(
         annotators,
         metrics=metrics,

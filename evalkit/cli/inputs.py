@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evalkit.corpus import (
@@ -14,12 +15,16 @@ from evalkit.corpus import (
 )
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, print_notice
+from evalkit.evaluation.agreement_inputs import Annotator
 from evalkit.evaluation.span_tables import lacks_texts
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import refuse_empty_texts
 from evalkit.formats.registry import CorpusLocation, is_streamable
 from evalkit.results.wording import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
+
+# What is not read of one annotator, and is read of another
+_OF_OTHERS = re.compile(r"^(not read|skipped): [\d,]+ \w+ (by others|of other annotators) \(")
 
 
 def warn_of_contents(location: CorpusLocation, documents: Sequence[Document]) -> None:
@@ -51,12 +56,45 @@ def report_losses(conversion: ConversionReport, where: str, dropped: str = "not 
 
     dropped: the heading of what was dropped.
     """
+    for line in _describe_losses(conversion, dropped):
+        print_notice(f"{where}: {line}")
+
+
+def _describe_losses(conversion: ConversionReport, dropped: str = "not read") -> Iterator[str]:
     for name in conversion.detected:
-        print_notice(f"{where}: detected: {name}")
+        yield f"detected: {name}"
     for section, counts in conversion.sections().items():
         heading = dropped if section == "dropped" else section
         for line in counts.lines():
-            print_notice(f"{where}: {heading}: {line}")
+            yield f"{heading}: {line}"
+
+
+def report_annotators(annotators: Sequence[Annotator], paths: Sequence[str]) -> None:
+    """Print on stderr what was not read of annotators, and refuse empty texts.
+
+    paths: of each annotator; a single one is a file with all of them, of which the same losses are
+    printed once.
+    """
+    is_split = len(paths) == 1
+    for number, annotator in enumerate(annotators):
+        path = paths[0] if is_split else paths[number]
+        if not is_split:
+            report_losses(annotator.corpus.conversion, path)
+        refuse_empty_texts(annotator.corpus, resolve_location(path))
+    if not is_split:
+        return
+    lines_of: dict[str, list[str]] = {}
+    for annotator in annotators:
+        described = _describe_losses(annotator.corpus.conversion)
+        lines_of[annotator.name] = [line for line in described if not _OF_OTHERS.search(line)]
+    first = lines_of[annotators[0].name]
+    shared = [line for line in first if all(line in lines for lines in lines_of.values())]
+    for line in shared:
+        print_notice(f"{paths[0]}: {line}")
+    for name, lines in lines_of.items():
+        for line in lines:
+            if line not in shared:
+                print_notice(f"{paths[0]}, {name}: {line}")
 
 
 def load_and_report_losses(path: str | Path | None, *, predictions: bool = False) -> Corpus:

@@ -82,7 +82,7 @@ def load_annotators(sources: Sequence[tuple[str | None, CorpusSource]]) -> list[
     """The annotators of some sources, given as pairs of name and corpus; None stands for the name
     of the corpus.
 
-    A single source is a file with several annotators: labelstudio, prodigy or cas. Raises
+    A single source is a file with several annotators: labelstudio, prodigy, cas or webanno. Raises
     InputError for fewer than two annotators.
     """
     if len(sources) == 1:
@@ -110,7 +110,7 @@ def _split_annotators(
     if list_annotators is None:
         raise InputError(
             f"{location.path}: the format {location.format_name} has one annotator: expected two"
-            " or more corpora, or one of labelstudio, prodigy or cas"
+            " or more corpora, or one of labelstudio, prodigy, cas or webanno"
         )
     if name is not None:
         raise InputError(

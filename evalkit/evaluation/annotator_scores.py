@@ -73,7 +73,7 @@ def agreement(
     names them.
 
     - An annotator is a corpus, a path, or a list as `Corpus.from_examples` takes it. A single file
-      of the formats labelstudio, prodigy and cas is split into its annotators.
+      of the formats labelstudio, prodigy, cas and webanno is split into its annotators.
     - `metrics`: of the agreement F1 of each pair. Default: those of the layers that two annotators
       have.
     - `layer`: of the other measures: entities, triggers, realis or attributions. Default: the first
@@ -474,7 +474,7 @@ def _exclusions(annotators: Sequence[AnnotatorInfo], documents: int) -> list[str
     """Sentences about what was left out."""
     notes = []
     lacking = [
-        f"{each.name} {documents - each.documents:,}"
+        f"{each.name}: {documents - each.documents:,}"
         for each in annotators
         if each.documents < documents
     ]
@@ -489,7 +489,7 @@ def _exclusions(annotators: Sequence[AnnotatorInfo], documents: int) -> list[str
         ("unplaced", "annotations that have no place in the text, set aside"),
     ):
         counts = [
-            f"{each.name} {getattr(each, field):,}" for each in annotators if getattr(each, field)
+            f"{each.name}: {getattr(each, field):,}" for each in annotators if getattr(each, field)
         ]
         if counts:
             notes.append(f"{what}: {', '.join(counts)}")

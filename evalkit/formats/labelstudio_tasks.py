@@ -36,6 +36,14 @@ JSON_MIN_FIELDS = {
     "agreement",
     "id",
 }
+# Keys of an annotation that say how it was made
+RECORDS = frozenset(
+    (
+        "id created_at updated_at draft_created_at lead_time prediction result_count unique_id"
+        " import_id last_action bulk_created task project updated_by parent_prediction"
+        " parent_annotation last_created_by created_username created_ago ground_truth"
+    ).split()
+)
 LIST = "expected a list of tasks, as Label Studio exports it as JSON or JSON-MIN"
 # The label of relations without one: a project need not name labels of relations
 UNLABELED = "relation"
@@ -229,6 +237,11 @@ class TaskReader:
         known = {
             key: value for key, value in raw.items() if key in LabelStudioTask.__struct_fields__
         }
+        has_records = len(known) < len(raw)
+        for key in ("annotations", "completions", "predictions"):
+            if isinstance(known.get(key), list):
+                known[key], has_own = _remove_records(known[key])
+                has_records |= has_own
         task = convert_record(known, LabelStudioTask, self._position, self._conversion)
         if isinstance(task, LoadError):
             return task
@@ -238,7 +251,7 @@ class TaskReader:
             self._conversion.skipped.add(SKIPPED_TASKS, self._position)
             return None
         self._count_dropped(
-            "records of how a task was made, such as times and the project", len(known) < len(raw)
+            "records of how a task was made, such as times and the project", has_records
         )
         self._count_dropped("drafts", len(task.drafts or ()))
         key = self._text_key(task.data, task.data)
@@ -415,6 +428,17 @@ class TaskReader:
     def _count_dropped(self, what: str, count: int) -> None:
         if count:
             self._conversion.add(what, self._position, int(count))
+
+
+def _remove_records(answers: list[Any]) -> tuple[list[Any], bool]:
+    """The annotations without the keys that say how they were made, and whether there were any."""
+    plain = []
+    for answer in answers:
+        if isinstance(answer, dict):
+            plain.append({key: value for key, value in answer.items() if key not in RECORDS})
+        else:
+            plain.append(answer)
+    return plain, plain != answers
 
 
 def _refuse_other_media(result: Result, key: str) -> None:

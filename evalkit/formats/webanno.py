@@ -65,6 +65,7 @@ from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.files import list_inputs, strip_compression, write_files, write_folder
 from evalkit.files.inputs import read_input
 from evalkit.formats.annotated_layers import UnannotatedLayers, mark_annotated_layers
+from evalkit.formats.cas_annotators import NOT_ANNOTATORS
 from evalkit.formats.conversion import (
     ConversionReport,
     drop_indistinguishable,
@@ -111,6 +112,14 @@ def _iter_results(
             yield str(file), LoadError([f"{file}: {error}"])
 
 
+def list_annotators(path: Path) -> list[str]:
+    """Returns the annotators whose files the folders of documents have, sorted."""
+    if not path.is_dir():
+        return []
+    files = [file for file in list_inputs(path, (SUFFIX,)) if file.parent != path]
+    return sorted({strip_compression(file).stem for file in files} - set(NOT_ANNOTATORS))
+
+
 def _iter_files(path: Path, annotator: str | None) -> Iterator[tuple[str, Path]]:
     """Yields the id of each document with its file."""
     if not path.is_dir():
@@ -118,7 +127,7 @@ def _iter_files(path: Path, annotator: str | None) -> Iterator[tuple[str, Path]]
         return
     files = list_inputs(path, (SUFFIX,))
     if annotator is not None:
-        files = [file for file in files if file.stem == annotator]
+        files = [file for file in files if strip_compression(file).stem == annotator]
     if not files:
         named = f"{annotator}{SUFFIX}" if annotator else SUFFIX
         raise InputError(

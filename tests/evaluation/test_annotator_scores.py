@@ -354,7 +354,7 @@ def test_documents_that_an_annotator_lacks_are_counted():
     assert documents == {("a", "b"): 2, ("a", "c"): 2, ("b", "c"): 1}
     assert found.result.alpha[0].documents == 1
     assert found.result.notes == [
-        "documents without annotations by an annotator, left out of their pairs: b 1, c 1"
+        "documents without annotations by an annotator, left out of their pairs: b: 1, c: 1"
     ]
 
 
@@ -397,10 +397,10 @@ def test_duplicates_failures_and_items_without_offsets_are_set_aside_and_counted
         for each in (found.result.annotators)
     ] == [("a", 1, 0, 0), ("b", 0, 1, 1)]
     assert found.result.notes == [
-        "documents without annotations by an annotator, left out of their pairs: b 1",
-        "documents on which a model failed: b 1",
-        "duplicate annotations, which count once: a 1",
-        "annotations that have no place in the text, set aside: b 1",
+        "documents without annotations by an annotator, left out of their pairs: b: 1",
+        "documents on which a model failed: b: 1",
+        "duplicate annotations, which count once: a: 1",
+        "annotations that have no place in the text, set aside: b: 1",
     ]
 
 

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+from helpers.cli import run_evalkit
 
-from evalkit import agreement, load_corpus
+from evalkit import Corpus, Document, Entity, agreement, load_corpus
 from evalkit.errors import InputError, UnknownNameError
-from evalkit.formats import cas, labelstudio, prodigy
+from evalkit.formats import cas, labelstudio, prodigy, webanno
 
 TEXT = "Ann met Bob"
 ANN, BOB = (0, 3), (8, 11)
@@ -168,3 +169,138 @@ def test_one_file_must_have_several_annotators(tmp_path):
         agreement(f"prodigy:{path}?annotator=ann")
     with pytest.raises(InputError, match="leave out the name"):
         agreement(x=f"prodigy:{path}")
+
+
+TEXTS = ["Ada 😀 met Bo in Ulm.", "IBM hired Di.\nShe left.", "Nobody."]
+MARKS = {
+    "ann": [[(0, 3, "PER"), (10, 12, "PER"), (16, 19, "LOC")], [(0, 3, "ORG")], []],
+    "ben": [[(0, 3, "PER"), (16, 19, "LOC")], [(0, 3, "PER"), (10, 12, "PER")], []],
+    "cy": [[(0, 3, "ORG"), (10, 12, "PER"), (16, 19, "LOC")], None, []],
+}
+
+
+def write_label_studio(folder):
+    """An export of Label Studio 1.x, with all of its own keys; cy skipped the second task."""
+    tasks = []
+    for n, text in enumerate(TEXTS):
+        annotations = []
+        for number, (name, marks) in enumerate(MARKS.items()):
+            result = []
+            for k, (start, end, label) in enumerate(marks[n] or ()):
+                value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
+                own = {"id": f"r{n}{name}{k}", "from_name": "label", "to_name": "text"}
+                result.append(own | {"type": "labels", "origin": "manual", "value": value})
+            annotations.append(
+                {
+                    "id": 10 * n + number,
+                    "completed_by": {
+                        "id": number,
+                        "email": name,
+                        "first_name": "",
+                        "last_name": "",
+                    },
+                    "result": result,
+                    "was_cancelled": marks[n] is None,
+                    "ground_truth": False,
+                    "created_at": "2024-01-01T00:00:00Z",
+                    "updated_at": "2024-01-01T00:00:00Z",
+                    "draft_created_at": None,
+                    "lead_time": 2.5,
+                    "prediction": {},
+                    "result_count": len(result),
+                    "unique_id": "x",
+                    "import_id": None,
+                    "last_action": None,
+                    "bulk_created": False,
+                    "task": n,
+                    "project": 4,
+                    "updated_by": 1,
+                    "parent_prediction": None,
+                    "parent_annotation": None,
+                    "last_created_by": None,
+                }
+            )
+        task = {"id": n, "annotations": annotations, "data": {"text": text}, "drafts": []}
+        tasks.append(
+            task | {"predictions": [], "inner_id": n, "total_annotations": 3, "project": 4}
+        )
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+    return "labelstudio:tasks.json"
+
+
+def write_prodigy(folder):
+    """Sessions of one data set, in the order in which they were saved; cy ignored a text."""
+    lines = []
+    for n, text in enumerate(TEXTS):
+        for name, marks in MARKS.items():
+            spans = [{"start": s, "end": e, "label": label} for s, e, label in marks[n] or ()]
+            session = {"_annotator_id": f"news-{name}", "_session_id": f"news-{name}"}
+            answer = "ignore" if marks[n] is None else "accept"
+            own = {"_input_hash": 70 + n, "_task_hash": n, "_view_id": "ner_manual"}
+            line = {"text": text, "spans": spans, "answer": answer, "_timestamp": 1}
+            lines.append(json.dumps(line | own | session))
+    (folder / "news.jsonl").write_text("\n".join(reversed(lines)) + "\n")
+    return "prodigy:news.jsonl"
+
+
+def write_webanno(folder):
+    """The folder `annotation` of a project of INCEpTION: a folder for each document."""
+    for name, marks in MARKS.items():
+        documents = []
+        for n, text in enumerate(TEXTS):
+            if marks[n] is not None:
+                entities = tuple(Entity(label, start, end) for start, end, label in marks[n])
+                documents.append(Document(f"d{n}", text, entities))
+        Corpus(documents).save(f"webanno:{folder / name}")
+        for file in (folder / name).glob("*.tsv"):
+            target = folder / "annotation" / f"{file.stem}.txt"
+            target.mkdir(parents=True, exist_ok=True)
+            if name == "ann":
+                (target / "INITIAL_CAS.tsv").write_bytes(file.read_bytes())
+            file.replace(target / f"{name}.tsv")
+    return "webanno:annotation"
+
+
+LAYOUTS = [write_label_studio, write_prodigy, write_webanno]
+
+
+@pytest.mark.parametrize("write", LAYOUTS)
+def test_the_annotators_of_one_file_are_those_of_plain_loops(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = write(tmp_path)
+
+    found = agreement(source, metrics="ner")
+
+    assert found.annotators == list(MARKS)
+    for row in found.result.pairs:
+        pairs = zip(MARKS[row.a], MARKS[row.b])
+        both = [(x, y) for x, y in pairs if x is not None and y is not None]
+        matched = sum(len(set(x) & set(y)) for x, y in both)
+        items = sum(len(x) + len(y) for x, y in both)
+        assert row.f1 == pytest.approx(2 * matched / items)
+        assert row.documents == len(both)
+    assert [each.lacking for each in found.result.annotators][:2] == [[], []]
+    assert len(found.result.annotators[2].lacking) == 1
+
+
+@pytest.mark.parametrize("write", LAYOUTS)
+def test_what_is_not_read_of_one_file_is_printed_once(write, tmp_path):
+    source = write(tmp_path)
+
+    for command in ("agreement", "adjudicate"):
+        done = run_evalkit(command, source, cwd=tmp_path)
+
+        assert done.returncode == 0
+        notices = [line for line in done.stderr.splitlines() if "not read" in line]
+        assert len(notices) == len(set(notices))
+        assert "values of the key" not in done.stderr  # each key of an export in a line of its own
+        assert "by others" not in done.stderr  # the others are annotators, too
+        assert "of other annotators" not in done.stderr
+
+
+def test_folders_of_annotators_have_no_annotators_by_name(tmp_path):
+    write_webanno(tmp_path)
+
+    assert webanno.list_annotators(tmp_path / "annotation") == ["ann", "ben", "cy"]
+    assert webanno.list_annotators(tmp_path / "annotation/d0.txt") == []
+    assert webanno.list_annotators(tmp_path / "annotation/d0.txt/ann.tsv") == []
