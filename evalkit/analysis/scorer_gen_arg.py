@@ -200,10 +200,10 @@ def _reduce_to_heads(state: ScorerState, source: str | None) -> ScorerState:
         if len(inside) < 2:
             return start, end
         if source is None:
+            option = spell_option("heads", "spacy:NAME", of="scorer")
             raise InputError(
                 f"document {quoted_repr(document.id)}: the argument {quoted_repr(item.text)} has no"
-                f" head: name a parser with {spell_option('heads', 'spacy:NAME')}, such as"
-                " spacy:en_core_web_sm"
+                f" head: name a parser with {option}, such as spacy:en_core_web_sm"
             )
         if item.document not in parsed:
             texts = [document.text[first:last] for first, last in words]

@@ -47,9 +47,12 @@ def parse_number(name: str, value: object, low: float, high: float) -> float:
 
 
 def parse_labels(name: str, value: object) -> list[str]:
-    """The labels of an option that is a list of strings, or a string with commas between them.
-    Raises InputError for no labels, and for what is not a string.
+    """The labels of an option that is a list of strings, which may be empty, or a string with
+    commas between them. Raises InputError for a string without labels, and for what is not a
+    string.
     """
+    if value in ([], ()):
+        return []
     return _parse_list(name, value, ",", "labels, separated by commas")
 
 

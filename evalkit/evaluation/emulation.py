@@ -25,6 +25,7 @@ from evalkit.analysis.scorer_sets import COUNTS
 from evalkit.analysis.scorer_strings import list_surfaces
 from evalkit.corpus import CorpusSource
 from evalkit.errors import InputError, spell_option
+from evalkit.evaluation.document_join import gc_disabled
 from evalkit.evaluation.emulated_heads import HeadsOfSide, count_headless, open_heads
 from evalkit.evaluation.emulated_inputs import EmulatedInputs, open_emulated_inputs
 from evalkit.evaluation.emulated_layers import EMULATED_LAYERS
@@ -93,25 +94,10 @@ def emulate(
         missing=missing,
     )
     heads = open_heads(inputs, heads_source)
-    first_states: dict[str, ScorerState] = {}
-    states: dict[str, ScorerState] = {}
-    differences = []
-    for measure in _choose_measures(rules.measures, inputs, scorer):
-        metric = _choose_metric(measure, inputs)
-        if metric not in first_states:
-            first_states[metric] = build_first_state(inputs, metric, heads)
-        first = first_states[metric]
-        steps_before = list_practice_rules(practices, _layer_of(metric))
-        states[measure.name], steps = apply_rules(first, [*steps_before, *measure.rules])
-        differences.append(
-            ScoreDifference(
-                measure.name,
-                metric,
-                first.numbers(),
-                states[measure.name].numbers(),
-                steps,
-            )
-        )
+    measures = _choose_measures(rules.measures, inputs, scorer)
+    with gc_disabled():  # millions of items, without reference cycles
+        states, differences = _apply_measures(measures, inputs, heads, practices)
+        rows = rules.rows(states)
     notes = list(inputs.notes)
     if HEAD_WORDS in (scorer, *practices):
         headless = pluralize(count_headless(inputs, heads), "argument")
@@ -121,7 +107,7 @@ def emulate(
         scorer,
         entry.version,
         _describe_inputs(inputs, entry, scorer),
-        rules.rows(states),
+        rows,
         tuple(differences),
         _signature_fields(inputs.describe_metric(metric), scorer, entry.version, options),
         notes=tuple(notes),
@@ -129,6 +115,32 @@ def emulate(
         percent_digits=rules.percent_digits,
         texts={document.id: document.text for document in inputs.documents},
     )
+
+
+def _apply_measures(
+    measures: Iterable[ScorerMeasure],
+    inputs: EmulatedInputs,
+    heads: HeadsOfSide,
+    practices: Sequence[str],
+) -> tuple[dict[str, ScorerState], list[ScoreDifference]]:
+    """The last state of each measure, by its name, and the chains that lead there. Measures of one
+    metric begin with one state.
+    """
+    first_states: dict[str, ScorerState] = {}
+    states: dict[str, ScorerState] = {}
+    differences = []
+    for measure in measures:
+        metric = _choose_metric(measure, inputs)
+        if metric not in first_states:
+            first_states[metric] = build_first_state(inputs, metric, heads)
+        first = first_states[metric]
+        steps_before = list_practice_rules(practices, _layer_of(metric))
+        last, steps = apply_rules(first, [*steps_before, *measure.rules])
+        states[measure.name] = last
+        differences.append(
+            ScoreDifference(measure.name, metric, first.numbers(), last.numbers(), steps)
+        )
+    return states, differences
 
 
 def _check_practices(practices: Sequence[str], entry: Scorer, scorer: str) -> None:

@@ -125,6 +125,18 @@ def test_wrong_options_are_refused_in_one_line(scorer, message, tmp_path):
     assert re.search(message, line), line
 
 
+def test_the_remedy_for_missing_heads_is_an_option_of_the_scorer(tmp_path):
+    file = tmp_path / "d.jsonl"
+    argument = {"role": "Agent", "start": 0, "end": 7}
+    event = {"label": "Meet", "trigger": {"start": 8, "end": 11}, "arguments": [argument]}
+    file.write_text(json.dumps({"id": "d", "text": "Ada Lee met Bo", "events": [event]}) + "\n")
+
+    result = run_evalkit("emulate", "gen-arg?head_only=true", file, file)
+
+    assert result.returncode == 2
+    assert "has no head: name a parser with SCORER?heads=spacy:NAME, such as" in result.stderr
+
+
 def test_missing_is_checked_for_files_of_tags(tmp_path):
     file = tmp_path / "d.conll"
     file.write_text(TAGS, encoding="utf-8")
@@ -146,7 +158,6 @@ def test_missing_is_checked_for_files_of_tags(tmp_path):
         ("seqeval-strict", {"scheme": ["IOB2"]}),
         ("nervaluate", {"tags": 5}),
         ("nervaluate", {"tags": [1]}),
-        ("nervaluate", {"tags": []}),
         ("nervaluate", {"min_overlap_percentage": True}),
         ("nervaluate", {"min_overlap_percentage": None}),
         ("hipe", {"tagset": 3}),
