@@ -120,6 +120,8 @@ def read(
     given = {column: name for column, name in options.items() if name is not None}
     table = _read_table(path, conversion, given, separator)
     texts_by_id = _load_texts(texts, table)
+    if table.row_errors:  # of rows that may be of any document: none is sure to be complete
+        raise LoadError(table.row_errors)
     yield from table.errors
     for id, text in texts_by_id.items():
         rows = table.rows.get(id, [])
@@ -131,10 +133,13 @@ def read(
 
 
 class _QuoteTable(NamedTuple):
-    """The rows of each document, and the errors of rows that belong to none."""
+    """The rows of each document, the errors of documents without a text, and those of rows whose
+    document is not known.
+    """
 
     rows: dict[str, list[QuoteRow]]
     errors: list[tuple[str, LoadError]]
+    row_errors: list[str]
     has_documents: bool
 
 
@@ -146,18 +151,18 @@ def _read_table(
         columns = find_quote_columns(table.header, str(path), given)
         separated_by = SEPARATOR_NAMES[table.separator]
         report_columns(columns, given, table.header, str(path), conversion, separated_by)
-        result = _QuoteTable({}, [], "document" in columns)
+        result = _QuoteTable({}, [], [], "document" in columns)
         index_of = {column: table.header.index(name) for column, name in columns.items()}
         for row in table.rows():
             position = f"{path}:{row.line}"
             if row.problem:
-                result.errors.append((position, LoadError([f"{position}: {row.problem}"])))
+                result.row_errors.append(f"{position}: {row.problem}")
             elif row.cells:
                 cells = {column: row.cells[index] for column, index in index_of.items()}
                 id = cells.get("document", "")
                 if result.has_documents and not id:
                     problem = f"{columns['document']}: '': expected the id of a document"
-                    result.errors.append((position, LoadError([f"{position}: {problem}"])))
+                    result.row_errors.append(f"{position}: {problem}")
                 else:
                     result.rows.setdefault(id, []).append(QuoteRow(position, cells))
     return result

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from evalkit.formats.offsets import DOCUMENT_CONVENTION, OffsetConvention, Offse
 from evalkit.formats.registry import DocumentResults
 
 WITHOUT_ROWS = "documents without rows, read as documents without entities"
+FILE_NAMES = "ids of documents that are names of files, read without the suffix"
 FILLER = "\ufffd"  # the replacement character: neither white space nor punctuation
 MIN_FILLED = 1024  # characters
 
@@ -157,8 +159,10 @@ class SpanTable:
         source: the name of the corpus that has the texts, all of whose documents are read; "" for
         the column of the table.
         """
-        if "" in self.errors:
-            yield self.name, LoadError(self.errors[""], more=self._omitted[""])
+        if "" in self.errors:  # of rows that may be of any document: none is sure to be complete
+            all_errors = list(chain.from_iterable(self.errors.values()))
+            raise LoadError(all_errors, more=sum(self._omitted.values()))
+        self._match_file_names(texts)
         for id in self.spans:
             if id not in texts:
                 position = self._position(id)
@@ -171,6 +175,19 @@ class SpanTable:
             if id not in self.spans:
                 self.conversion.repaired.add(WITHOUT_ROWS, f"document {quoted_repr(id)}")
             yield self._position(id), self._build_document(id, text)
+
+    def _match_file_names(self, texts: Mapping[str, str]) -> None:
+        """Gives documents whose id is the name of a file ("d1.txt") the id without its suffix, if
+        there is a text with that id alone.
+        """
+        for id in list(self.spans):
+            stem, dot, _ = id.rpartition(".")
+            if dot and id not in texts and stem in texts and stem not in self.spans:
+                self.spans[stem] = self.spans.pop(id)
+                if id in self.errors:
+                    self.errors[stem] = self.errors.pop(id)
+                    self._omitted[stem] = self._omitted.pop(id, 0)
+                self.conversion.repaired.add(FILE_NAMES, f"document {quoted_repr(id)}")
 
     def _build_document(self, id: str, text: str) -> Document | LoadError:
         errors = list(self.errors.get(id, ()))

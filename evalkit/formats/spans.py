@@ -16,7 +16,8 @@ pandas do. (Sources: RFC 4180; the tables of the shared tasks DisTEMIST and Prof
 are recognized.)
 
 A row without start, end and label is a document without entities. The text of a document is in the
-column `document_text`, in one or more of its rows, or comes from `texts`. A table without texts can
+column `document_text`, in one or more of its rows, or comes from `texts`; an id such as d1.txt is
+that of the document d1 if there is a text of d1 alone. A table without texts can
 be scored: against a corpus that has the texts, which are taken from there; or against another such
 table, by offsets alone. Parquet files and data frames with the same columns are read in the same
 way; see parquet.

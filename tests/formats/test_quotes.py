@@ -314,3 +314,11 @@ def test_contents_and_speakers_are_the_numbers_of_plain_loops_over_the_rows(tmp_
         assert (contents.tp, contents.predicted, contents.gold) == expected, seed
         total += speakers.tp
     assert total > count / 10
+
+
+@pytest.mark.parametrize("row", [("", 0, 5, "", ""), ("d1", 0, 5)])
+def test_a_row_whose_document_is_not_known_is_never_skipped(tmp_path, texts, row):
+    location = write_table(tmp_path / "q.csv", PLAIN, ROWS[0], row)
+
+    with pytest.raises(LoadError, match="q.csv:3: "):
+        load_corpus(location, texts=texts, on_error="skip")

@@ -415,3 +415,31 @@ def test_the_order_of_rows_and_documents_does_not_change_scores(tmp_path):
         numbers.add(score(f"spans:{gold}", f"spans:{path}", "ner", boot=0)["ner"].micro.f1)
 
     assert numbers == {1.0}
+
+
+def test_ids_that_are_names_of_files_are_those_of_the_texts(tmp_path):
+    gold = Corpus([Document("d1", "Ada ran.", [Entity("PER", 0, 3)]), Document("v1.0", "Bo", [])])
+    gold.save(tmp_path / "gold.jsonl")
+    path = tmp_path / "a.csv"
+    path.write_text("filename,start,end,label\nd1.txt,0,3,PER\nv1.0,0,2,LOC\nd1.txt,4,99,X\n")
+    location = f"{path}?texts={tmp_path}/gold.jsonl"
+
+    with pytest.raises(LoadError, match=r"a.csv:4: document 'd1', end: 99 is past"):
+        load_corpus(location)
+    path.write_text("filename,start,end,label\nd1.txt,0,3,PER\nv1.0,0,2,LOC\n")
+    corpus = load_corpus(location)
+    scores = score(gold, path, "entities", boot=0)["entities"].micro
+
+    name = "ids of documents that are names of files, read without the suffix"
+    assert list(corpus.ids) == ["d1", "v1.0"]
+    assert corpus.conversion.repaired == {name: 1}
+    assert (scores.tp, scores.fp, scores.fn) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("row", [",0,3,PER", "d1,0", "d1,0,3,PER,x,y"])
+def test_a_row_whose_document_is_not_known_is_never_skipped(tmp_path, row):
+    path = tmp_path / "a.csv"
+    path.write_text(f"doc_id,start,end,label,document_text\nd1,0,3,PER,Ada\n{row}\n")
+
+    with pytest.raises(LoadError, match="a.csv:3: "):
+        load_corpus(path, on_error="skip")
