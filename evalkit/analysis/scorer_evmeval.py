@@ -43,7 +43,7 @@ from evalkit.analysis.scorer_rules import (
     divide,
     keep_items,
 )
-from evalkit.analysis.scorer_sets import DROP_UNPLACED, set_count
+from evalkit.analysis.scorer_sets import DROP_UNPLACED, change_items, set_count
 from evalkit.analysis.scorer_spans import group_by_document
 
 NO_REALIS = "notannotated"  # how EvmEval's files spell that there is none
@@ -79,7 +79,8 @@ def build_rules() -> ScorerRules:
             " the coefficient",
             set_count(partial(count_dice, attributes=row.attributes)),
         )
-        rules = (DROP_UNPLACED, COUNT_TYPES, DROP_EMPTY_DOCUMENTS, pair, UNDEFINED_F1)
+        equality = [COMPARE_TYPES] if "type" in row.attributes else []
+        rules = (COUNT_TYPES, DROP_UNPLACED, DROP_EMPTY_DOCUMENTS, *equality, pair, UNDEFINED_F1)
         measures.append(ScorerMeasure(name, row.metric, rules))
     return ScorerRules(measures, report_rows, percent_digits=2)
 
@@ -150,7 +151,8 @@ def _drop_empty_documents(state: ScorerState) -> ScorerState:
 
 def _count_types(state: ScorerState) -> ScorerState:
     """The state, which notes the predictions of each type in all documents."""
-    counts = Counter(canonical(item.label) for item in state.predicted)
+    placed = (item for item in state.predicted if item.start is not None)
+    counts = Counter(canonical(item.label) for item in placed)
     return replace(state, details={**state.details, "predicted_types": counts})
 
 
@@ -168,6 +170,11 @@ def _f1(precision: float | None, recall: float | None) -> float | None:
 
 
 COUNT_TYPES = ScorerRule("read", "counts the predictions of each type", _count_types)
+COMPARE_TYPES = ScorerRule(
+    "equal",
+    "compares types in lower case, letters and digits only",
+    lambda state: change_items(state, lambda item: item._replace(label=canonical(item.label))),
+)
 DROP_EMPTY_DOCUMENTS = ScorerRule(
     "drop", "leaves out predictions in documents without gold events", _drop_empty_documents
 )

@@ -133,8 +133,7 @@ ONLY_WORDS = ScorerRule(
 )
 ONE_TAG = ScorerRule(
     "read",
-    "has one tag for each word: of items that share a word, it keeps the one that begins first, or"
-    " else is longer",
+    "has one tag for each word: that of the item that begins first, or else is longest",
     _keep_tagged,
 )
 COVER_WORDS = ScorerRule(

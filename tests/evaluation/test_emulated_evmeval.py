@@ -201,6 +201,8 @@ def test_types_are_compared_without_case_and_punctuation():
 
     assert ratios_of(emulated, "mention_type+realis_status") == [100, 100, 100]
     assert [row["name"] for row in emulated.rows][:1] == ["lifedie"]
+    [step] = emulated.differences[1].steps
+    assert (step.kind, [change.side for change in step.changes]) == ("equal", ["gold", "predicted"])
 
 
 def test_realis_that_gold_lacks_is_that_of_any_prediction():
