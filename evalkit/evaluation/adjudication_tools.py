@@ -9,6 +9,7 @@ items; see `evalkit.formats.labelstudio_adjudication`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -60,7 +61,8 @@ class _Manifest(msgspec.Struct, omit_defaults=True):
 
 def add_prefixes(adjudication: Adjudication) -> Corpus:
     """The settled items, and the others with the name of their annotator before the label."""
-    check_prefixes(adjudication.annotators)
+    everything = itertools.chain.from_iterable(adjudication.corpora.values())
+    check_prefixes(adjudication.annotators, everything)
     chosen = _settle(adjudication)
     undecided = {line.id for line in adjudication.undecided}
     documents = []

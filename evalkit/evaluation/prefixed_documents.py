@@ -30,8 +30,17 @@ from evalkit.evaluation.disagreement_clusters import Cluster
 LayerItems = dict[str, list[AnnotationItem]]
 
 
-def check_prefixes(names: Iterable[str]) -> None:
-    """Raises InputError for names of annotators that brat cannot have before a label."""
+def check_prefixes(names: Sequence[str], documents: Iterable[Document]) -> None:
+    """Raises InputError for names of annotators that brat cannot have before a label, and for
+    labels that look as if they had such a prefix.
+    """
+    for document in documents:
+        for name, label in find_prefixes(document, names).values():
+            raise InputError(
+                f"document {quoted_repr(document.id)}: the label {quoted_repr(f'{name}.{label}')}"
+                f" begins with the name of the annotator {quoted_repr(name)}, as labels of"
+                " undecided items do; name the annotator otherwise, as NAME=ANNOTATIONS"
+            )
     for name in names:
         if any(character.isspace() or character in ":." for character in name):
             raise InputError(

@@ -319,6 +319,17 @@ def test_a_name_that_cannot_be_a_prefix_is_refused():
         add_prefixes(adjudicate(**{"a b": [a], "b": [b]}))
 
 
+@pytest.mark.parametrize("layer", ["entities", "attributions", "relations"])
+def test_labels_that_begin_like_a_prefix_are_refused(layer):
+    a, b = make_two()
+    first, *others = getattr(b, layer)
+    b = replace(b, **{layer: (replace(first, label="a.x"), *others)})
+
+    with pytest.raises(InputError, match=r"document 'd': the label 'a.x' begins with the name of"):
+        add_prefixes(adjudicate(a=[a], b=[b]))
+    add_prefixes(adjudicate(c=[a], b=[b]))
+
+
 def test_the_decisions_of_a_tool_are_found_in_its_gold():
     a = Document("d", TEXT, (Entity("PER", 0, 7), Entity("ORG", 11, 17), Entity("PER", 22, 24)))
     b = Document("d", TEXT, (Entity("LOC", 0, 7), Entity("ORG", 11, 17)))

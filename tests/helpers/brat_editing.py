@@ -87,7 +87,9 @@ class AnnotationFile:
         return (self.spans.get(id) or self.events.get(id) or self.relations[id])[0]
 
     def relabel(self, id, label):
-        """Give a line another label. An event and its trigger have one type."""
+        """Give a line another label. An event and its trigger have one type; of several equal
+        triggers brat keeps one.
+        """
         if id in self.events and self.events[id][0] == "Attribution":
             name = next(a for a, v in self.attributes.items() if v[:2] == ["Label", id])
             if label:
@@ -97,7 +99,23 @@ class AnnotationFile:
             return
         (self.spans.get(id) or self.events.get(id) or self.relations[id])[0] = label
         if id in self.events:
-            self.spans[self.events[id][1]][0] = label
+            self._relabel_trigger(id, label)
+
+    def _relabel_trigger(self, event, label):
+        own = self.events[event][1]
+        span = self.spans[own][1]
+        triggers = {trigger for _, trigger, _ in self.events.values()} - {own}
+        same = [other for other in triggers if self.spans[other] == [label, span]]
+        is_shared = sum(trigger == own for _, trigger, _ in self.events.values()) > 1
+        if same:
+            self.events[event][1] = min(same)
+            if not is_shared:
+                self.delete(own)
+        elif is_shared:
+            self.events[event][1] = self.new_id("T")
+            self.spans[self.events[event][1]] = [label, span]
+        else:
+            self.spans[own][0] = label
 
     def entities(self):
         """The T lines that are neither triggers nor parts of an event."""
