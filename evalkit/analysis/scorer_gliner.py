@@ -4,7 +4,7 @@ GLiNER's data and its predictions are spans of words, which its splitter finds: 
 digits, with hyphens and underscores within, and single other characters (`\w+(?:[-_]\w+)*|\S`). An
 item covers the words with which it shares a character. Ratios are 0 where nothing divides, with a
 warning there. (Source: gliner/evaluation/evaluator.py and utils.py,
-gliner/data_processing/tokenizer.py of 0.2.29, read.)
+gliner/data_processing/tokenizer.py of 0.2.29, read; its evaluator run on random corpora.)
 
 Row: what `evaluate` prints, P, R and F1, not rounded.
 """

@@ -121,7 +121,7 @@ def test_f_two_predictions_in_one_gold_item_answer_it_once():
 
 
 def test_a_an_overlap_is_half_in_partial():
-    """neleval prints .8 and FairEval .667: they weigh the overlap."""
+    """neleval weighs the overlap and prints .8; FairEval counts ½ TP and ½ FN and prints .667."""
     assert f1(spans(("PER", 0, 2)), spans(("PER", 0, 1)), "entities/partial") == 0.5
 
 
