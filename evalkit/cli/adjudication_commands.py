@@ -167,7 +167,8 @@ def _list_disagreements(
         report_losses(tool.save(adjudication, location), str(output), "not written")
         _list_stale(adjudication.stale, "")
     print_line(f"{location.path}: {_describe(adjudication)}")
-    print_line(f"next: decide, then evalkit adjudicate --apply {output} -o gold.jsonl")
+    decide = "decide, then " if adjudication.undecided else ""
+    print_line(f"next: {decide}evalkit adjudicate --apply {output} -o gold.jsonl")
 
 
 def _check_target(
@@ -252,8 +253,7 @@ def _apply_decisions(
     contents = ", ".join(count_annotations(result.corpus, layer) for layer in layers)
     summary = f"{pluralize(len(result.corpus), 'document')}, {contents or 'no annotations'}"
     if source.format not in TOOLS or annotations:
-        sources = result.report.count_sources()
-        made_by = ", ".join(f"{number} by {by}" for by, number in sources.items())
+        made_by = result.report.describe_sources()
         summary += f"; {pluralize(len(result.report.decisions), 'decision')}"
         summary += f" ({made_by})" if made_by else ""
     print_line(f"{output}: {summary}")
@@ -322,6 +322,8 @@ def _describe(adjudication: Adjudication) -> str:
     clusters = len(adjudication.clusters)
     undecided = len(adjudication.undecided)
     text = f"{pluralize(agreed, 'agreed item')}, {pluralize(clusters, 'cluster')} of disagreement"
-    if undecided < len(adjudication.lines):
-        text += f", of which {undecided:,} have no decision"
+    if not undecided and adjudication.lines:
+        text += ", all with a decision"
+    elif undecided < len(adjudication.lines):
+        text += f", {undecided:,} without a decision"
     return text

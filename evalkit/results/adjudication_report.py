@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from evalkit.errors import UnknownNameError, shorten
-from evalkit.results.adjudication_lines import ALL, NONE, AdjudicationLine
+from evalkit.results.adjudication_lines import ALL, AUTOMATIC, NONE, AdjudicationLine
 from evalkit.results.tables import RENDERERS, Report, Table
 from evalkit.results.wording import join_some, pluralize
 
@@ -16,6 +16,18 @@ ADJUDICATOR = "the adjudicator"  # who may be a language model
 UNDECIDED = "undecided: "  # how the source of a decision by --undecided begins
 LIST = "other items"  # a decision that is a list
 LONGEST_CELL = 80
+
+
+def name_source(by: str) -> str:
+    """Who made a decision, in a sentence.
+
+    >>> name_source("automatic: longest"), name_source("undecided: b")
+    ('the rule longest', 'the default b')
+    """
+    for prefix, what in ((AUTOMATIC, "the rule"), (UNDECIDED, "the default")):
+        if by.startswith(prefix):
+            return f"{what} {by.removeprefix(prefix)}"
+    return by
 
 
 class DecidedLine(NamedTuple):
@@ -67,6 +79,11 @@ class AdjudicationReport:
         """The number of decisions by who made them."""
         return dict(Counter(decided.by for decided in self.decisions))
 
+    def describe_sources(self) -> str:
+        """The number of decisions by who made them, in words."""
+        counts = self.count_sources().items()
+        return ", ".join(f"{number:,} by {name_source(by)}" for by, number in counts)
+
     def render(self, format: str = "table", width: int | None = None) -> str:
         """The report as table, markdown, latex, csv or html."""
         if format not in RENDERERS:
@@ -109,8 +126,7 @@ class AdjudicationReport:
         totals = [sum(column) for column in zip(*(each.values() for each in counts.values()))]
         rows.append(("total", *map(str, totals), str(sum(totals))))
         columns = ("kind", *self.annotators, ALL, NONE, LIST, "total")
-        sources = "; ".join(f"{number} by {by}" for by, number in self.count_sources().items())
-        return Table("number of decisions", columns, tuple(rows), notes=(sources,))
+        return Table("number of decisions", columns, tuple(rows), notes=(self.describe_sources(),))
 
     def _decision_table(self) -> Table:
         rows = []
@@ -119,7 +135,9 @@ class AdjudicationReport:
             options = [_describe_option(line.options.get(name)) for name in self.annotators]
             place = f"{line.document}, {line.layer} {line.start}–{line.end}"
             gold = describe_items(decided.gold)
-            rows.append((line.id, place, line.kind, *options, decided.name, gold, decided.by))
+            rows.append(
+                (line.id, place, line.kind, *options, decided.name, gold, name_source(decided.by))
+            )
         columns = ("id", "place", "kind", *self.annotators, "decision", "gold", "by")
         return Table("decisions", columns, tuple(rows), left_columns=columns)
 

@@ -85,7 +85,7 @@ def test_undecided_lines_end_with_exit_code_2_and_their_ids(folder):
         *("adjudicate", "--apply", "todo.jsonl", "-o", "gold.jsonl", "--undecided", "bob"),
         cwd=folder,
     )
-    assert done.stdout.endswith("2 decisions (2 by undecided: bob)\n")
+    assert done.stdout.endswith("2 decisions (2 by the default bob)\n")
 
 
 def test_decisions_are_not_overwritten_and_are_reused(folder):
@@ -143,9 +143,28 @@ def test_a_rule_decides_and_the_report_says_so(folder):
         cwd=folder,
     )
 
-    assert "2 decisions (2 by automatic: majority)" in done.stdout
+    assert "2 decisions (2 by the rule majority)" in done.stdout
     assert "<table" in (folder / "report.html").read_text(encoding="utf-8")
     assert [e.end for e in load_corpus(folder / "gold.jsonl")[0].entities] == [7, 17]
+
+
+def test_the_next_step_depends_on_what_is_undecided(folder):
+    def list_lines(*options):
+        arguments = ("adjudicate", "brat:ann", "brat:bob", "-o", "todo.jsonl", *options)
+        return run_evalkit(*arguments, cwd=folder).stdout
+
+    assert list_lines() == (
+        "todo.jsonl: 1 agreed item, 2 clusters of disagreement\n"
+        "next: decide, then evalkit adjudicate --apply todo.jsonl -o gold.jsonl\n"
+    )
+    assert "disagreement, 1 without a decision\nnext: decide, then" in list_lines(
+        "--resolve", "longest"
+    )
+    decide(folder / "todo.jsonl", "ann")
+    assert list_lines("--previous", "todo.jsonl") == (
+        "todo.jsonl: 1 agreed item, 2 clusters of disagreement, all with a decision\n"
+        "next: evalkit adjudicate --apply todo.jsonl -o gold.jsonl\n"
+    )
 
 
 def test_without_a_file_the_lines_are_printed(folder):

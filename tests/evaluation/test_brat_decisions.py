@@ -332,7 +332,10 @@ def without_repeats(annotators):
 def first_of_each(annotations):
     kept = {}
     for annotation in annotations:
-        kept.setdefault(repr(replace(annotation, id=None)), annotation)
+        plain = replace(annotation, id=None)
+        if isinstance(annotation, Entity):  # whatever its referent, which a line does not show
+            plain = annotation.label, ranges(annotation), plain_attributes(annotation)
+        kept.setdefault(repr(plain), annotation)
     return tuple(kept.values())
 
 
