@@ -51,6 +51,7 @@ from evalkit.formats.sentence_tokens import SentenceTokens, is_same_surface
 
 T = TypeVar("T", bound=msgspec.Struct)
 EXPECTED = 'expected a list of documents with "sents" and "vertexSet"'
+MAX_PREDICTION_ERRORS = 2_000  # after which a file of predictions is not read further
 EXPECTED_RELATIONS = 'expected a list of relations with "title", "h_idx", "t_idx" and "r"'
 OTHER_NAMES = "names that differ from the tokens of their mention"
 
@@ -124,12 +125,17 @@ def _read_predictions(
         yield str(path), LoadError([f"{path}: no JSON; without relations, write []"])
         return
     predicted: dict[str, list[tuple[str, DocredRelation]]] = {}
+    errors: list[str] = []
     for position, record in _iter_records(path, PredictedRelation, conversion, EXPECTED_RELATIONS):
         if isinstance(record, LoadError):
-            yield position, record
+            errors += record.errors
+            if len(errors) >= MAX_PREDICTION_ERRORS:
+                break
         else:
             relation = DocredRelation(record.h_idx, record.t_idx, record.r)
             predicted.setdefault(record.title, []).append((position, relation))
+    if errors:  # of relations that may be of any document: none is sure to be complete
+        raise LoadError(errors)
     _, gold = split_prefix(texts)
     unread = ConversionReport()  # what gold has beside the entities is counted where gold is read
     for position, document in _iter_records(gold, DocredRecord, unread, EXPECTED):

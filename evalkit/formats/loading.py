@@ -114,7 +114,7 @@ def iter_documents(
 
 def _check_encoding(location: CorpusLocation, encoding: str) -> None:
     """Raises InputError if an encoding is given for a format whose files have one of their own, and
-    for a text file in UTF-16 or UTF-32 if none is given.
+    LoadError for a text file in UTF-16 or UTF-32 if none is given.
     """
     name = location.module.__name__.rpartition(".")[2]
     if name not in WITH_OWN_ENCODING and encoding == UTF8:

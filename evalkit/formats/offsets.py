@@ -57,6 +57,7 @@ OFFSET_PROBLEMS = (
     "is before the text",
     "is not after the start",
     "falls inside",
+    "at offsets",
 )
 FIRST_ANNOTATIONS = 1000  # of a text that are compared before all others
 # Combining marks on one character. Longer sequences are not normalized, since the time of ordering

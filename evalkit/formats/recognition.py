@@ -57,6 +57,7 @@ def _has_exported_entities(record: Record) -> bool:
     return all(
         isinstance(entity, dict)
         and not {"start", "start_char", "start_position"}.isdisjoint(entity)
+        and not {"end", "end_char", "end_position"}.isdisjoint(entity)
         and not {"label", "type", "entity_type", "entity_group"}.isdisjoint(entity)
         for entity in record["entities"]
     )

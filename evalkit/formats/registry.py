@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl
 from evalkit.data.document import Document
 from evalkit.errors import (
     InputError,
+    LoadError,
     MissingDependencyError,
     UnknownNameError,
     advise_extra,
@@ -316,7 +317,7 @@ def _refuse_unreadable(path: Path) -> None:
 
 
 def refuse_wide_encoding(path: Path) -> None:
-    """Raises InputError for a file whose first bytes show that it is in UTF-16 or UTF-32, with the
+    """Raises LoadError for a file whose first bytes show that it is in UTF-16 or UTF-32, with the
     option that reads it.
     """
     if not path.is_file():
@@ -326,7 +327,7 @@ def refuse_wide_encoding(path: Path) -> None:
     if guess_encoding(head) != LATIN1:
         is_xml = b"<" in head[:4]
         remedy = "save the file as UTF-8" if is_xml else advise_encoding(head)
-        raise InputError(f"{path}: not UTF-8: {remedy}")
+        raise LoadError([f"{path}:1: not UTF-8: {remedy}"])
 
 
 def describe_recognition(name: str) -> str:

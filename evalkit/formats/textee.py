@@ -131,26 +131,38 @@ def read_windows(
 
     windows, text: the reading options.
     """
-    waiting: list[WindowReader] = []
+    is_joined = windows == "joined"
+    group: list[WindowReader] = []
+    group_id: str | None = None
+    is_lacking = False  # whether a window of the group has an error
+    after_unreadable = False  # whether a line before, whose document is not known, is one of it
     for position, record in records:
+        id = None if isinstance(record, LoadError) else record.doc_id
+        if not is_joined or (id is not None and id != group_id):
+            yield from _join_group(group, windows, is_lacking=is_lacking)
+            group, group_id, is_lacking = [], id, after_unreadable
         window: WindowReader | LoadError
         if isinstance(record, LoadError):
             window = record
         else:
             window = _read_window(position, record, conversion, rebuild=text == "tokens")
-        if waiting and not (windows == "joined" and _is_same_document(window, waiting[0])):
-            yield join_windows(waiting, windows)
-            waiting = []
+        after_unreadable = is_joined and id is None
         if isinstance(window, LoadError):
             yield position, window
+            is_lacking = is_joined
         else:
-            waiting.append(window)
-    if waiting:
-        yield join_windows(waiting, windows)
+            group.append(window)
+    yield from _join_group(group, windows, is_lacking=is_lacking)
 
 
-def _is_same_document(window: WindowReader | LoadError, first: WindowReader) -> bool:
-    return isinstance(window, WindowReader) and window.window.doc_id == first.window.doc_id
+def _join_group(readings: list[WindowReader], windows: str, *, is_lacking: bool) -> DocumentResults:
+    """Yields the document of some windows; for one that lacks a window, whose error is given by
+    itself, an error without message.
+    """
+    if readings and is_lacking:
+        yield readings[0].position, LoadError([])
+    elif readings:
+        yield join_windows(readings, windows)
 
 
 def _read_window(

@@ -122,6 +122,7 @@ def read(
 def _iter_quoted(path: Path, conversion: ConversionReport) -> Records:
     """Yields the unchecked document of each conversation, or of several with one text."""
     previous: _Conversation | None = None
+    follows_error = False  # whether a conversation about the same text may be unreadable
     for position, record in iter_list_or_lines(path, EXPECTED):
         result: _Conversation | LoadError
         if isinstance(record, LoadError):
@@ -131,18 +132,31 @@ def _iter_quoted(path: Path, conversion: ConversionReport) -> Records:
                 result = _parse_record(record, position, conversion)
             except _RecordError as error:
                 result = LoadError([f"{position}: {error}"])
-        if previous is not None:
-            if isinstance(result, _Conversation) and previous.accepts(result):
-                _join(previous, result, conversion)
-                continue
-            yield previous.position, previous.to_record()
-            previous = None
-        if isinstance(result, _Conversation):
-            previous = result
-        else:
+        if isinstance(result, LoadError):
             yield position, result
+        elif previous is not None and previous.accepts(result):
+            _join(previous, result, conversion)
+            continue
+        if previous is not None:
+            is_lacking = follows_error or isinstance(result, LoadError)
+            yield previous.position, _record_or_error(previous, is_lacking=is_lacking)
+            previous = None
+            follows_error = False
+        if isinstance(result, LoadError):
+            follows_error = True
+        else:
+            previous = result
     if previous is not None:
-        yield previous.position, previous.to_record()
+        yield previous.position, _record_or_error(previous, is_lacking=follows_error)
+
+
+def _record_or_error(conversation: _Conversation, *, is_lacking: bool) -> QuotedRecord | LoadError:
+    """The record of a conversation; an error without message if a conversation beside it, whose
+    error is given by itself, may be about the same text.
+    """
+    if conversation.is_joined and is_lacking:
+        return LoadError([])
+    return conversation.to_record()
 
 
 def _join(first: _Conversation, further: _Conversation, conversion: ConversionReport) -> None:

@@ -1,5 +1,6 @@
 """The reading options of all formats: trim and on_error."""
 
+import json
 import random
 
 import pytest
@@ -327,3 +328,96 @@ def test_the_command_line_names_what_was_skipped_and_the_option_that_trims(tmp_p
     assert f"skipped: 1 {SKIPPED} ({path}:2:" in skipped.stderr
     assert "the reading option trim removes them" in skipped.stderr
     assert "option trim" not in run_evalkit("validate", f"{path}?on_error=skip&trim=true").stderr
+
+
+# Documents of several lines
+
+WINDOW = (
+    '{{"doc_id": "{0}", "wnd_id": "{0}-{1}", "tokens": ["Ada"], "text": {2},'
+    ' "entity_mentions": []}}'
+)
+
+
+def write_windows(tmp_path, faulty, line):
+    """Three documents of three windows each; one line, from 0, is another one."""
+    lines = [WINDOW.format(f"d{n // 3}", n % 3, '"Ada"') for n in range(9)]
+    lines[faulty] = line
+    path = tmp_path / "f.jsonl"
+    path.write_text("\n".join(lines))
+    return f"textee:{path}"
+
+
+@pytest.mark.parametrize(
+    ("faulty", "kept"),
+    [
+        (0, "d1 d2"),
+        (1, "d1 d2"),  # between two windows of d0
+        (2, "d2"),  # perhaps of d0, perhaps of d1
+        (3, "d2"),
+        (4, "d0 d2"),
+        (5, "d0"),
+        (6, "d0"),
+        (7, "d0 d1"),
+        (8, "d0 d1"),
+    ],
+)
+def test_a_document_that_may_lack_a_window_is_skipped(tmp_path, faulty, kept):
+    location = write_windows(tmp_path, faulty, '{"doc_id": ')
+
+    with pytest.raises(LoadError, match=rf"f.jsonl:{faulty + 1}: not JSON") as error:
+        load_corpus(location)
+    corpus = load_corpus(location, on_error="skip")
+
+    assert len(error.value.errors) == 1
+    assert list(corpus.ids) == kept.split()
+    assert all(document.text == "Ada\nAda\nAda" for document in corpus)
+
+
+@pytest.mark.parametrize("faulty", range(9))
+def test_a_window_with_an_error_leaves_out_its_own_document_alone(tmp_path, faulty):
+    id = f"d{faulty // 3}"
+    location = write_windows(tmp_path, faulty, WINDOW.format(id, faulty % 3, '"Bo"'))
+
+    with pytest.raises(LoadError, match=rf"f.jsonl:{faulty + 1}: expected token 0, 'Ada'") as error:
+        load_corpus(location)
+    corpus = load_corpus(location, on_error="skip")
+
+    assert len(error.value.errors) == 1
+    assert [d for d in ("d0", "d1", "d2") if d != id] == list(corpus.ids)
+    assert len(load_corpus(location, windows="apart", on_error="skip")) == 8
+
+
+def test_a_conversation_beside_an_unreadable_one_is_skipped_if_it_may_be_of_the_same_text(tmp_path):
+    def conversation(text, *labels):
+        turns = [("human", f"Text: {text}"), ("gpt", "I've read this text.")]
+        for label in labels:
+            turns += [("human", f"What describes {label} in the text?"), ("gpt", '["Ada"]')]
+        return json.dumps({"conversations": [{"from": who, "value": what} for who, what in turns]})
+
+    path = tmp_path / "f.jsonl"
+    lines = [
+        conversation("Eve", "a", "b"),  # asks for all labels at once
+        "{",
+        conversation("Ada.", "person"),
+        conversation("Ada.", "place"),
+        conversation("Bo.", "person"),
+        conversation("Cy.", "person"),
+        '{"conversations": ',
+    ]
+    path.write_text("\n".join(lines))
+
+    corpus = load_corpus(f"universal-ner:{path}", on_error="skip")
+
+    assert [document.text for document in corpus] == ["Eve", "Bo."]
+
+
+def test_predicted_relations_with_errors_are_never_skipped(tmp_path):
+    mention = {"name": "Ada", "sent_id": 0, "pos": [0, 1], "type": "PER"}
+    gold = [{"title": "A", "sents": [["Ada", "ran"]], "vertexSet": [[mention], [mention]]}]
+    (tmp_path / "gold.json").write_text(json.dumps(gold))
+    path = tmp_path / "predicted.json"
+    right = {"title": "A", "h_idx": 0, "t_idx": 1, "r": "P1"}
+    path.write_text(json.dumps([{**right, "t_idx": "x"}, right]))
+
+    with pytest.raises(LoadError, match="predicted.json:1: t_idx: Expected 'int'"):
+        load_corpus(f"docred:{path}", texts=tmp_path / "gold.json", on_error="skip")

@@ -169,7 +169,7 @@ def test_questions_without_an_answer_and_other_keys_are_counted(tmp_path):
     ],
 )
 def test_a_record_of_another_form_is_refused_with_its_line(tmp_path, record, message):
-    good = conversation("d", "Ada.", ("a", "[]"))
+    good = conversation("d", "Ada.", ("a", "[]"), ("b", "[]"))
     (tmp_path / "a.jsonl").write_text(f"{json.dumps(good)}\n{json.dumps(record)}\n")
 
     with pytest.raises(LoadError, match=f"a.jsonl:2: {message}"):
