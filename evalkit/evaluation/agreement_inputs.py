@@ -16,6 +16,7 @@ from evalkit.data.duplicates import drop_duplicates
 from evalkit.data.schema import Schema
 from evalkit.errors import InputError, escape_surrogates, quoted_repr
 from evalkit.formats.reading_options import own_options
+from evalkit.formats.registry import parse_location
 from evalkit.results.wording import unique_name
 
 
@@ -91,12 +92,30 @@ def load_annotators(sources: Sequence[tuple[str | None, CorpusSource]]) -> list[
         raise InputError(
             f"{len(sources)} annotators: expected two or more, or one file with several annotators"
         )
+    corpora = [to_corpus(source, predictions=True) for _, source in sources]
+    own_names = [name or corpus.name for (name, _), corpus in zip(sources, corpora)]
     annotators: dict[str, Annotator] = {}
-    for name, source in sources:
-        corpus = to_corpus(source, predictions=True)
-        unique = unique_name(escape_surrogates(name or corpus.name), annotators)
+    for (name, source), own_name, corpus in zip(sources, own_names, corpora):
+        chosen = own_name
+        if name is None and own_names.count(own_name) > 1:
+            chosen = _name_of_folder(source, [other for _, other in sources]) or own_name
+        unique = unique_name(escape_surrogates(chosen), annotators)
         annotators[unique] = Annotator(unique, corpus)
     return list(annotators.values())
+
+
+def _name_of_folder(source: CorpusSource, sources: Iterable[CorpusSource]) -> str:
+    """The name of the folder in which one of some corpora is; "" if another is in a folder of that
+    name, too.
+    """
+    name = _folder_of(source)
+    return name if [_folder_of(each) for each in sources].count(name) == 1 else ""
+
+
+def _folder_of(source: CorpusSource) -> str:
+    if isinstance(source, (str, Path)):
+        return parse_location(source).path.resolve().parent.name
+    return ""
 
 
 def _split_annotators(

@@ -497,6 +497,23 @@ def test_annotators_without_names_have_those_of_their_corpora():
     assert found.annotators == ["ann", "ann-2", "c"]
 
 
+def test_files_of_one_name_are_called_after_their_folders(tmp_path):
+    paths = []
+    for folder in ("ann", "ben", "x/ann"):
+        path = tmp_path / folder / "export.jsonl"
+        path.parent.mkdir(parents=True)
+        corpus_of(A).save(path)
+        paths.append(str(path))
+    ann, ben, other_ann = paths
+
+    assert agreement(ann, ben).annotators == ["ann", "ben"]
+    assert agreement(f"jsonl:{ann}", ben).annotators == ["ann", "ben"]
+    assert agreement(ann, other_ann).annotators == ["export", "export-2"]
+    assert agreement(ann, other_ann, ben).annotators == ["export", "export-2", "ben"]
+    assert agreement(ann, export=ben).annotators == ["ann", "export"]
+    assert agreement(ann, corpus_of(B, name="export")).annotators == ["ann", "export"]
+
+
 def test_models_have_a_consistency():
     def scored(spans):
         marks = [Entity(label, start, end, score=0.5) for start, end, label in spans]
