@@ -74,8 +74,8 @@ def count_labels(documents: Iterable[Any]) -> dict[str, Counter[str]]:
 
 def describe_contents(documents: Sequence[Any]) -> list[str]:
     """A line for each layer with annotations: the number of each label, the most frequent first;
-    one with the number of events without a trigger, and one for alternatives, optional entities
-    and ignore regions, if there are any.
+    one with the number of events without a trigger, one for unplaced items, and one for
+    alternatives, optional entities and ignore regions, if there are any.
     """
     lines = []
     for layer, counts in count_labels(documents).items():
@@ -92,6 +92,10 @@ def describe_contents(documents: Sequence[Any]) -> list[str]:
     if without_trigger:
         count = f"{without_trigger:,} {_noun('events', without_trigger)}"
         lines.append(f"without a trigger, not scored in triggers and realis: {count}")
+    unplaced = Counter(item.layer for document in documents for item in document.unplaced)
+    if unplaced:
+        shown = [f"{layer} {count:,}" for layer, count in sorted(unplaced.items())]
+        lines.append(f"without a valid place in the text (unplaced): {', '.join(shown)}")
     marks = GoldMarks()
     for document in documents:
         marks.add(document)

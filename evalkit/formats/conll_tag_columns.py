@@ -39,7 +39,9 @@ class TagColumns(NamedTuple):
 
     def advise(self) -> str | None:
         """How to read the columns with tags, if those that are read have none."""
-        candidates = [column for column, labels in self.labels.items() if labels]
+        with_labels = [column for column, labels in self.labels.items() if labels]
+        candidates = [column for column in with_labels if self.labels[column] - CHUNKS]
+        candidates = candidates or with_labels
         if self.read_labels:
             return None
         if not candidates and self.swapped is not None:

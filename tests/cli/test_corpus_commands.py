@@ -377,3 +377,16 @@ def test_scoring_reads_other_formats_and_says_what_they_lost(tmp_path):
 
     assert done.returncode == 0
     assert "micro" in done.stdout
+
+
+def test_validate_counts_items_without_a_place_in_the_text(tmp_path):
+    (tmp_path / "answers.jsonl").write_text(
+        '{"id": "1", "text": "Ada left Oslo.", "entities": {"PER": ["Ada"], "LOC": ["Rome"]}}\n'
+    )
+
+    done = run_evalkit("validate", "answers.jsonl", cwd=tmp_path)
+
+    assert done.stdout == (
+        "answers.jsonl: 1 document, 0 entities, 0 events, 0 attributions: valid (offsets, texts and"
+        " ids; no schema.json)\n  without a valid place in the text (unplaced): entities 2\n"
+    )

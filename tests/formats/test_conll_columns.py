@@ -154,3 +154,14 @@ def test_a_wrong_tag_in_the_right_column_is_not_explained_by_another_column(tmp_
 
     assert "no tagging fits" in str(error.value)
     assert "tag_column" not in str(error.value)
+
+
+def test_a_column_of_chunks_is_not_advised_beside_one_of_entities(tmp_path):
+    path = tmp_path / "f.conll"
+    path.write_text("Ada NNP B-NP B-PER 0.9\nran VBD B-VP O 0.2\n")
+
+    with pytest.raises(LoadError, match="column 3 has tags: use tag_column=3"):
+        load_corpus(path)
+    path.write_text("Ada NNP B-NP 0.9\nran VBD B-VP 0.2\n")
+    with pytest.raises(LoadError, match="column 2 has tags: use tag_column=2"):
+        load_corpus(path)
