@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.corpus import (
     Corpus,
@@ -15,13 +16,15 @@ from evalkit.corpus import (
 )
 from evalkit.data.document import LAYERS, Document
 from evalkit.errors import InputError, print_notice
-from evalkit.evaluation.agreement_inputs import Annotator
 from evalkit.evaluation.span_tables import lacks_texts
 from evalkit.formats.conversion import ConversionReport
 from evalkit.formats.loading import refuse_empty_texts
 from evalkit.formats.registry import CorpusLocation, is_streamable
 from evalkit.results.wording import pluralize
 from evalkit.scoring.span_edges import SpanEdges, describe_edges
+
+if TYPE_CHECKING:
+    from evalkit.evaluation.agreement_inputs import Annotator
 
 # What is not read of one annotator, and is read of another
 _OF_OTHERS = re.compile(r"^(not read|skipped): [\d,]+ \w+ (by others|of other annotators) \(")

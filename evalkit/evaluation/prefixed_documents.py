@@ -45,7 +45,8 @@ def check_prefixes(names: Sequence[str], documents: Iterable[Document]) -> None:
         if any(character.isspace() or character in ":." for character in name):
             raise InputError(
                 f"invalid name of an annotator {quoted_repr(name)}: it stands before labels, so it"
-                " has no white space, colon or full stop; write NAME=ANNOTATIONS"
+                " has no white space, colon or full stop; write NAME=ANNOTATIONS, and of a file"
+                f" with several annotators NAME=FILE?annotator={name} for each"
             )
 
 

@@ -1,6 +1,8 @@
 """`evalkit agreement` on the command line."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from helpers.cli import run_evalkit
@@ -99,3 +101,14 @@ def test_wrong_input_is_answered_in_a_line(folder, arguments, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_score_loads_no_module_of_agreement():
+    code = (
+        "import sys; import evalkit.cli.score_commands;"
+        "print([name for name in sys.modules if 'agreement' in name or 'adjudic' in name])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
