@@ -114,17 +114,22 @@ def read(
 
 def list_annotators(path: Path) -> list[str]:
     """Returns the annotators with accepted examples, sorted, without the name of the data set if
-    all begin with it: ann of news-ann.
+    all begin with it: ann of news-ann. In full where the rest fits several.
     """
     names: set[str] = set()
     for _, line in jsonl.iter_lines(path, dict[str, Any]):
         if not isinstance(line, LoadError) and line.get("answer") not in ANSWERS[1:]:
             names.update(_annotators_of(line)[:1])
-    parts = [name.rpartition("-") for name in sorted(names)]
-    has_one_prefix = len({(prefix, hyphen) for prefix, hyphen, _ in parts}) == 1
-    if has_one_prefix and all(prefix and last for prefix, _, last in parts):
-        return [last for _, _, last in parts]
-    return sorted(names)
+    ordered = sorted(names)
+    prefix = ""
+    for end, character in enumerate(ordered[0] if ordered else "", 1):
+        if character == "-" and all(name.startswith(ordered[0][:end]) for name in ordered):
+            prefix = ordered[0][:end]
+    short = [name.removeprefix(prefix) for name in ordered]
+    for part in short:
+        if not part or sum(_fits(name, part) for name in ordered) > 1:
+            return ordered
+    return short
 
 
 def iter_surfaces(path: Path) -> Iterator[SurfaceCheck]:
@@ -148,7 +153,7 @@ def drafts(
     """
     examples = _ExampleIds()
     seen: set[str] = set()
-    has_matched = False
+    matched: set[str] = set()
     for count, (number, line) in enumerate(jsonl.iter_lines(path, dict[str, Any]), 1):
         position = f"{path}:{number}"
         if isinstance(line, LoadError):
@@ -157,10 +162,16 @@ def drafts(
         names = _annotators_of(line)
         seen.update(names)
         if annotator is not None:
-            if not any(name == annotator or name.endswith(f"-{annotator}") for name in names):
+            fitting = [name for name in names if _fits(name, annotator)]
+            if not fitting:
                 conversion.skipped.add("examples of other annotators", position)
                 continue
-            has_matched = True
+            matched.add(annotator if annotator in fitting else fitting[0])
+            if len(matched) > 1:
+                raise InputError(
+                    f"{position}: the annotator {quoted_repr(annotator)} fits"
+                    f" {' and '.join(map(quoted_repr, sorted(matched)))}: name one in full"
+                )
         if line.get("answer") in ANSWERS[1:]:
             conversion.skipped.add(f"examples answered {line['answer']}", position)
             continue
@@ -175,8 +186,13 @@ def drafts(
             )
             draft = LoadError([f"{position}: document {quoted_repr(id)}: {problem}"])
         yield position, draft
-    if annotator is not None and not has_matched:
+    if annotator is not None and not matched:
         raise UnknownNameError("annotator", annotator, sorted(seen), within=str(path))
+
+
+def _fits(name: str, annotator: str) -> bool:
+    """Whether a session or annotator is meant: by its full name, or its last part."""
+    return name == annotator or name.endswith(f"-{annotator}")
 
 
 def _annotators_of(line: dict[str, Any]) -> list[str]:

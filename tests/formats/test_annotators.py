@@ -102,6 +102,35 @@ def test_prodigy_lists_sessions_without_the_name_of_the_data_set(tmp_path):
     assert prodigy.list_annotators(other) == ["news-ann", "web-bob"]
 
 
+@pytest.mark.parametrize(
+    ("sessions", "annotators"),
+    [
+        (["news-ann", "news-cy-lee"], ["ann", "cy-lee"]),
+        (["big-news-ann", "big-news-bob"], ["ann", "bob"]),
+        (["news-ann"], ["ann"]),
+        (["ann", "bob"], ["ann", "bob"]),
+        (["news-ann", "news-mary-ann"], ["news-ann", "news-mary-ann"]),
+        (["news-", "news-bob"], ["news-", "news-bob"]),
+    ],
+)
+def test_prodigy_lists_parts_of_sessions_that_fit_one_of_them(tmp_path, sessions, annotators):
+    path = write_examples(tmp_path / "p.jsonl", sessions)
+
+    assert prodigy.list_annotators(path) == annotators
+    for name in annotators:
+        corpus = load_corpus(f"prodigy:{path}?annotator={name}")
+        assert len(corpus) == 1
+        # Those of the other sessions, and one that was rejected
+        assert corpus.conversion.skipped == {"examples of other annotators": len(sessions)}
+
+
+def test_a_part_of_a_session_that_fits_two_is_refused(tmp_path):
+    path = write_examples(tmp_path / "p.jsonl", ["news-ann", "news-mary-ann"])
+
+    with pytest.raises(InputError, match="'ann' fits 'news-ann' and 'news-mary-ann': name one"):
+        load_corpus(f"prodigy:{path}?annotator=ann")
+
+
 CAS = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<xmi:XMI xmlns:xmi="http://www.omg.org/XMI"'
     ' xmlns:cas="http:///uima/cas.ecore"'
