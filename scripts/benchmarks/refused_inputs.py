@@ -1,5 +1,5 @@
 """Inputs without errors in each format, and wrong ones with as many lines: files of another kind,
-and files with a fault on each line or in each row.
+and files with a fault on each line or in each row, or on each line after a valid document.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ class RefusedInput:
                 changed = change(text)
                 if changed != text:
                     yield kind, changed.encode()
+                mixed = change_after_first(text, change)
+                if mixed not in (text, changed):
+                    yield f"{kind} after a valid document", mixed.encode()
             return
         yield "a file without its second half", right[: len(right) // 2]
         if name == "parquet":
@@ -270,6 +273,19 @@ FAULTS: Mapping[str, Callable[[str], str]] = {
     "tags without prefix": lambda text: re.sub(r"\b[BI]-", "", text),
     "wrong keys": lambda text: re.sub(rf'"({KEYS})"', r'"x\1"', text),
 }
+
+
+# What the second document of a file has: its text, its id, or the number of its annotation
+SECOND_DOCUMENT = re.compile(r"Ada 1 |\bd1\b|\tT1\t1\t|^T2\t|^Q1,", re.MULTILINE)
+
+
+def change_after_first(text: str, change: Callable[[str], str]) -> str:
+    """The content of a file that is changed from the line on which the second document begins."""
+    found = SECOND_DOCUMENT.search(text)
+    if found is None:
+        return text
+    line = text.rfind("\n", 0, found.start() + 1) + 1
+    return text[:line] + change(text[line:])
 
 
 def _move_spans(row: dict[str, Any]) -> dict[str, Any]:
