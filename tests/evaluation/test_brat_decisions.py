@@ -7,14 +7,25 @@ from collections import Counter, defaultdict
 
 import msgspec
 import pytest
-from helpers.adjudication_oracle import ranges
+from helpers.adjudication_oracle import count_gold, ranges
 from helpers.brat_editing import AnnotationFile
 from helpers.quick import choose_quick
 from helpers.random_annotators import SPANS, TEXT, make_annotators
 
-from evalkit import Argument, Attribution, Document, Entity, Event, Relation, Span, adjudicate
+from evalkit import (
+    Argument,
+    Attribution,
+    Corpus,
+    Document,
+    Entity,
+    Event,
+    Relation,
+    Span,
+    adjudicate,
+)
 from evalkit.data.document import LAYERS
 from evalkit.evaluation.adjudication_tools import TOOLS
+from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.formats.registry import parse_location
 
 NAMES = ("a", "b", "c")
@@ -170,7 +181,8 @@ def edit_freely(draw, file):
 @pytest.mark.parametrize("seed", choose_quick(range(300), 15))
 def test_gold_is_what_is_left_in_brat(seed, tmp_path):
     draw = random.Random(seed)
-    _, target = write_todo(make_annotators(seed, documents=4), tmp_path)
+    annotators = make_annotators(seed, documents=4)
+    _, target = write_todo(annotators, tmp_path)
     left = {}
     for file in open_files(tmp_path):
         edit_freely(draw, file)
@@ -190,6 +202,10 @@ def test_gold_is_what_is_left_in_brat(seed, tmp_path):
         assert found == content, document.id
         if max(Counter(key[:2] for key in content["entities"].elements()).values(), default=0) < 2:
             assert referents_of(document) == referents, document.id
+    corpora = {name: Corpus(documents) for name, documents in annotators.items()}
+    report = infer_report(corpora, gold, "brat")
+    for layer, count in report.gold_counts.items():
+        assert count_gold(report, layer) == count
 
 
 def drop_references(layer, counts):

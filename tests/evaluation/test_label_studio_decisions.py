@@ -7,11 +7,13 @@ import random
 from collections import Counter
 
 import pytest
+from helpers.adjudication_oracle import count_gold
 from helpers.quick import choose_quick
 from helpers.random_annotators import TEXT, make_annotators
 
 from evalkit import Corpus, Document, Entity, InputError, LoadError, adjudicate
 from evalkit.evaluation.adjudication_tools import TOOLS
+from evalkit.evaluation.inferred_decisions import infer_report
 from evalkit.formats.registry import parse_location
 
 NAMES = ("a", "b", "c")
@@ -110,7 +112,8 @@ def content_of(document):
 @pytest.mark.parametrize("seed", choose_quick(range(300), 20))
 def test_gold_is_what_people_leave_in_label_studio(seed, tmp_path):
     draw = random.Random(seed)
-    path, tasks = write_todo(make_annotators(seed, documents=5), tmp_path)
+    annotators = make_annotators(seed, documents=5)
+    path, tasks = write_todo(annotators, tmp_path)
     expected = {}
     for task in tasks:
         # Of the regions that an annotator keeps, most still have the annotator's name.
@@ -141,6 +144,10 @@ def test_gold_is_what_people_leave_in_label_studio(seed, tmp_path):
     assert set(expected) == {document.id for document in gold}
     for document in gold:
         assert content_of(document) == expected[document.id], document.id
+    corpora = {name: Corpus(documents) for name, documents in annotators.items()}
+    report = infer_report(corpora, gold, "labelstudio")
+    for layer, count in report.gold_counts.items():
+        assert count_gold(report, layer) == count
 
 
 def make_two():

@@ -169,3 +169,16 @@ def cluster_relations(items):
             pair += [g for g, group in enumerate(groups) if any(side == s for _, s in group)][:1]
         by_pair.setdefault(tuple(sorted(pair)), []).append(item)
     return list(by_pair.values())
+
+
+def count_gold(report, layer):
+    """The items of gold by the report: what is agreed, what was decided, without what overrides
+    take out.
+    """
+    count = report.item_counts[layer]["agreed"]
+    for decided in report.decisions:
+        if decided.line.layer == layer:
+            count += len(decided.gold)
+            if decided.line.is_override:
+                count -= len(next(iter(decided.line.options.values())))
+    return count
