@@ -208,7 +208,8 @@ def convert(
     out = parse_location(f"{write_as}:{target}" if write_as else target)
     find_writer(out)
     source_location = resolve_location(f"{read_as}:{source}" if read_as else source)
-    check_writable(out.path, str(source_location.path), option="OUT", folders=True)
+    named_source = f"{source_location.format_name or 'directory'}:{source_location.path}"
+    check_writable(out.path, named_source, option="OUT", folders=True)
     corpus = load_corpus(source_location, predictions=predictions)
     report_losses(corpus.conversion, f"{read_as}:{source}" if read_as else source)
     warn_of_contents(source_location, list(corpus))

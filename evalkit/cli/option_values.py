@@ -17,7 +17,7 @@ from evalkit.data.document import LAYERS
 from evalkit.data.label_maps import LabelMapOption, parse_label_map, parse_labels
 from evalkit.errors import InputError, quoted_repr
 from evalkit.files import replace_file, write_atomically
-from evalkit.formats.registry import parse_location
+from evalkit.formats.registry import FOLDER_FORMATS, CorpusLocation, parse_location
 
 if TYPE_CHECKING:
     from evalkit.evaluation.sharded_inputs import ShardedInputs
@@ -32,7 +32,8 @@ FORMAT_BY_SUFFIX = {
     "": "table",
 }
 # Files in the folders of corpora that no command overwrites: texts and annotations
-CORPUS_SUFFIXES = (".txt", ".ann", ".a1", ".a2", ".xmi", ".tsv", ".conll", ".conllu")
+TEXT_SUFFIX = ".txt"
+CORPUS_SUFFIXES = (TEXT_SUFFIX, ".ann", ".a1", ".a2", ".xmi", ".tsv", ".conll", ".conllu")
 CORPUS_FILES = ("corpus.jsonl", "schema.json", *(f"{layer}.jsonl" for layer in LAYERS))
 # Options that write lines of JSON under any name, but for those that promise another format
 JSONL_OPTIONS = ("--save-errors", "--save-items")
@@ -141,15 +142,16 @@ def check_writable(
     """
     if output is None:
         return
-    for path in _list_paths(inputs):
+    for location in _list_locations(inputs):
+        path = location.path
         if output.absolute() == path.absolute() or (
             output.exists() and path.exists() and output.samefile(path)
         ):
             raise InputError(
                 f"{option} {output}: the command reads or writes this file already; name another"
             )
-        is_corpus_file = output.suffix in CORPUS_SUFFIXES or output.name in CORPUS_FILES
-        if output.is_file() and is_corpus_file and path.resolve() in output.resolve().parents:
+        is_inside = output.is_file() and path.resolve() in output.resolve().parents
+        if is_inside and _is_corpus_file(output, location.format):
             raise InputError(
                 f"{option} {output}: exists in the folder {path}, which the command reads; name a"
                 " file outside of it"
@@ -162,17 +164,28 @@ def check_writable(
         raise InputError(f"{option} {output}: cannot be written")
 
 
-def _list_paths(inputs: Iterable[str | None]) -> Iterator[Path]:
-    """The paths of inputs, which may have a format and options, and several of which may be in one
-    string with commas.
+def _is_corpus_file(path: Path, format: str | None) -> bool:
+    """Whether a file in the folder of a corpus may be one of its texts or annotations.
+
+    format: of the corpus; None if it is not known, so that any format is considered.
+    """
+    suffixes = set(CORPUS_SUFFIXES)
+    if format in FOLDER_FORMATS:
+        suffixes &= {TEXT_SUFFIX, *FOLDER_FORMATS[format]}
+    return path.suffix in suffixes or path.name in CORPUS_FILES
+
+
+def _list_locations(inputs: Iterable[str | None]) -> Iterator[CorpusLocation]:
+    """The locations of inputs, which may have a format and options, and several of which may be in
+    one string with commas.
     """
     for text in inputs:
         for part in dict.fromkeys([text, *(text or "").split(",")]):
             if not part:
                 continue
-            yield Path(part)
+            yield CorpusLocation(None, Path(part))
             with contextlib.suppress(InputError):
-                yield parse_location(part).path
+                yield parse_location(part)
 
 
 def check_outputs(outputs: Mapping[str, Path | None], *inputs: str | None) -> None:

@@ -53,6 +53,8 @@ ADJUDICATION = "holds an adjudication, which the gold would overwrite"
         ("agreement ann bob --save bob/d.ann", IN_FOLDER),
         ("score ann bob -o ann/d.txt", IN_FOLDER),
         ("stats brat:ann -o ann/d.txt", IN_FOLDER),
+        ("convert brat:ann conll:ann/d.txt", IN_FOLDER),
+        ("convert ann conll:ann/d.ann", IN_FOLDER),
         ("adjudicate ann bob -o brat:ann", ALREADY),
         ("adjudicate ann bob -o brat:bob/todo", "lies in the folder bob, which is read"),
         ("adjudicate ann bob --apply brat:todo --undecided ann -o brat:ann", ALREADY),
@@ -86,6 +88,8 @@ def test_inputs_are_not_overwritten(folder, arguments, problem):
         "agreement . ../bob -o page.html",
         "agreement . ../bob -o page.html --save agreement.json",
         "adjudicate . ../bob -o todo-2.jsonl",
+        "convert brat:. gold.conll",
+        "convert . conll:gold.tsv",
         "adjudicate ../ann ../bob -o ../todo-3.jsonl",
     ],
 )
