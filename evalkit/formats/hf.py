@@ -11,7 +11,8 @@ JSON, JSONL or Parquet, and its split is `train`. (Source: the documentation of 
 - `config`, `split`, `revision`: as in `load_dataset`. They are required where a data set has
   several configs or splits.
 - `token_column`, `tag_column`: the names of the columns. By default the tags are in `ner_tags`, the
-  only column with a ClassLabel, or the only one whose name ends with "tags".
+  only column with a ClassLabel, or the only one whose name ends with "tags", except for pos_tags
+  and chunk_tags.
 - `tagging`, `repair`: how tags are read, as for conll.
 - `names`: the tags that numbers stand for, from 0 on, such as names=O,B-PER,I-PER, where the data
   set does not name them (a ClassLabel does).

@@ -14,6 +14,8 @@ from evalkit.formats.recognition import TAGS
 from evalkit.formats.registry import DocumentResults
 
 BLOCK_ROWS = 1000  # that are read at once
+# Columns of tags that are none of entities, which are read only if they are named
+OTHER_TAGS = ("pos_tags", "chunk_tags")
 
 
 class TokenTagDataset:
@@ -49,7 +51,7 @@ class TokenTagDataset:
 
     def _tags(self) -> str:
         """Returns the column of tags: ner_tags, the only column with a ClassLabel, or the only one
-        whose name ends with "tags".
+        whose name ends with "tags" and that may be of entities.
         """
         if "ner_tags" in self.dataset.column_names:
             return "ner_tags"
@@ -58,7 +60,8 @@ class TokenTagDataset:
             if hasattr(getattr(feature, "feature", None), "names"):
                 labelled.append(name)
         if not labelled:
-            labelled = [name for name in self.dataset.column_names if name.endswith(TAGS)]
+            names = self.dataset.column_names
+            labelled = [name for name in names if name.endswith(TAGS) and name not in OTHER_TAGS]
         if len(labelled) == 1:
             return labelled[0]
         raise InputError(

@@ -591,6 +591,18 @@ def test_the_only_column_of_tags_is_read_whatever_its_name(tmp_path):
     assert list(corpus.ids) == ["train-0", "train-1"]
 
 
+@pytest.mark.parametrize("name", ["pos_tags", "chunk_tags"])
+def test_tags_that_are_none_of_entities_are_read_only_if_they_are_named(tmp_path, name):
+    rows = [{"tokens": row["tokens"], name: row["ner_tags"]} for row in ROWS]
+    path = write_file(tmp_path / "f.jsonl", rows)
+
+    with pytest.raises(InputError, match="no single column of tags; name one with tag_column="):
+        load_corpus(path)
+
+    corpus = load_corpus(f"hf:{path}?tag_column={name}")
+    assert [document.entities for document in corpus] == [d.entities for d in READ_ROWS]
+
+
 @pytest.mark.parametrize(
     ("tokens", "tags", "problem"),
     [
