@@ -156,7 +156,7 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
     """Yields each document with its file:line, and a LoadError for each problem."""
     texts_folder, folder = folders(path)
     texts: dict[str, _LocatedText] = {}
-    unread: set[str] = set()  # ids of documents without a valid text
+    unread: set[str] = set()  # ids of documents without a valid text; "" for an unknown id
     for position, located in _read_texts(texts_folder, unread):
         if isinstance(located, LoadError):
             yield position, located
@@ -179,6 +179,9 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
     if NO_DOCUMENT in errors:
         # A line that may be of any document: none of them is sure to be complete.
         raise LoadError(list(chain.from_iterable(errors.values())))
+    for id, of_unread in errors.items():
+        if id not in texts:
+            yield str(folder), LoadError(of_unread)
     for id, text in texts.items():
         if id in errors:
             yield text.position, LoadError(errors[id])
@@ -188,13 +191,14 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
 
 def _read_texts(folder: Path, unread: set[str]) -> Iterator[tuple[str, _LocatedText | LoadError]]:
     """Yields each line of corpus.jsonl with its text, and adds the ids of those without a valid one
-    to `unread`.
+    to `unread`, or NO_DOCUMENT for a line whose id is not known.
     """
     file = folder / "corpus.jsonl"
     check_inside(folder, file)
     for number, row in iter_lines(file, CorpusRow):
         position = f"{file}:{number}"
         if isinstance(row, LoadError):
+            unread.add(NO_DOCUMENT)
             yield position, row
         elif not _within(folder, row.file):
             problem = f"file: {quoted_repr(row.file)} is not in {folder}"
@@ -277,8 +281,11 @@ def _read_annotations(
         elif line.doc in unread and line.doc not in texts:
             continue
         elif line.doc not in texts:
-            error = UnknownNameError("document", line.doc, list(texts)[:5])
-            errors.setdefault(NO_DOCUMENT, []).append(f"{position}: doc: {error}")
+            # Of a document whose line in corpus.jsonl is not valid, the first error is enough.
+            id = line.doc if NO_DOCUMENT in unread else NO_DOCUMENT
+            if id == NO_DOCUMENT or id not in errors:
+                error = UnknownNameError("document", line.doc, list(texts)[:5])
+                errors.setdefault(id, []).append(f"{position}: doc: {error}")
         else:
             try:
                 annotation = _check_annotation(line, annotation_class, layer, texts[line.doc].text)

@@ -254,12 +254,14 @@ class _AnnotationLines:
 
 
 def collect_documents(results: Iterable[Document | LoadError]) -> list[Document]:
-    """Returns all documents. If there are errors, raises one LoadError with all of them."""
+    """Returns all documents. If there are errors, raises one LoadError with all of them, also if
+    the last of them is raised by the reader.
+    """
     documents: list[Document] = []
     errors: list[str] = []
     advice: dict[str, None] = {}
     omitted = 0
-    for item in results:
+    for item in _catch_last_error(results):
         if isinstance(item, Document):
             documents.append(item)
         else:
@@ -269,6 +271,13 @@ def collect_documents(results: Iterable[Document | LoadError]) -> list[Document]
     if errors:
         raise LoadError(errors, more=omitted, advice=advice)
     return documents
+
+
+def _catch_last_error(results: Iterable[Document | LoadError]) -> Iterator[Document | LoadError]:
+    try:
+        yield from results
+    except LoadError as error:
+        yield error
 
 
 def check_options(

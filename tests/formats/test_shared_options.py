@@ -134,6 +134,42 @@ def test_a_line_of_a_directory_without_a_known_document_is_never_skipped(tmp_pat
             load_corpus(tmp_path / "c", on_error="skip")
 
 
+def test_a_line_of_a_directory_without_a_valid_id_is_named_and_skipped_with_its_annotations(
+    tmp_path,
+):
+    documents = [Document(f"d{n}", "Ada", [Entity("PER", 0, 3)]) for n in (1, 2)]
+    Corpus(documents).save(tmp_path / "c")
+    file = tmp_path / "c" / "corpus" / "corpus.jsonl"
+    file.write_text(file.read_text().replace('"d2"', "2"))
+
+    with pytest.raises(LoadError) as caught:
+        load_corpus(tmp_path / "c")
+    corpus = load_corpus(tmp_path / "c", on_error="skip")
+
+    assert [error.split(": ")[0].rpartition("/")[2] for error in caught.value.errors[:2]] == [
+        "corpus.jsonl:2",
+        "entities.jsonl:2",
+    ]
+    assert list(corpus.ids) == ["d1"]
+    assert corpus.conversion.skipped == {SKIPPED: 2}
+
+
+def test_the_error_with_which_a_reader_ends_does_not_hide_those_before_it(tmp_path):
+    documents = [Document(f"d{n}", "Ada", [Entity("PER", 0, 3)]) for n in (1, 2)]
+    Corpus(documents).save(tmp_path / "c")
+    (tmp_path / "c" / "corpus" / "d2.txt").write_text("Eve")
+    file = tmp_path / "c" / "annotations" / "entities.jsonl"
+    file.write_text(file.read_text() + "{\n")
+
+    with pytest.raises(LoadError) as caught:
+        load_corpus(tmp_path / "c")
+
+    assert [error.split(": ")[0].rpartition("/")[2] for error in caught.value.errors[:2]] == [
+        "d2.txt",
+        "entities.jsonl:3",
+    ]
+
+
 def test_annotations_of_a_text_that_cannot_be_read_are_skipped_with_it(tmp_path):
     Corpus([Document("d1", "Ada", [Entity("PER", 0, 3)]), Document("d2", "Bo", [])]).save(
         tmp_path / "c"
