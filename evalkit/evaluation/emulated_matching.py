@@ -89,12 +89,15 @@ def _span_of(item: ScorerItem) -> _Span:
 def _match_documents(
     documents: Sequence[tuple[_Spans, _Spans]], scheme: str
 ) -> list[DocumentCredits]:
-    """The credits of the spans of each document, as evalkit pairs them."""
+    """The credits of the spans of each document, as evalkit pairs them. Of equal gold spans, which
+    a rule may make of different ones, only the first is paired.
+    """
     credits = [DocumentCredits.of_none(*map(len, spans)) for spans in documents]
     if not any(gold and predicted for gold, predicted in documents):
         return credits
     metric = f"entities/{scheme}"
-    gold, predicted = (_to_corpus(documents, number) for number in range(len(SIDES)))
+    gold = _to_corpus([(tuple(dict.fromkeys(own)), other) for own, other in documents], 0)
+    predicted = _to_corpus(documents, 1)
     rows = [_number_rows(documents, number) for number in range(len(SIDES))]
     pairs = score(gold, predicted, metric, zones="all", boot=0).pairs(metric)
     for pair in sorted(pairs, key=_is_duplicate):  # of equal spans, the first is paired

@@ -160,6 +160,25 @@ def test_a_discontinuous_entity_is_taken_as_one_span(scorer):
     ]
 
 
+@pytest.mark.parametrize("scorer", ["nervaluate", "n2c2", "hipe"])
+def test_different_gold_entities_that_a_step_makes_equal_are_counted(scorer):
+    text = "left and right arm"
+    fragments = ((0, 4), (15, 18)), ((0, 4), (9, 14), (15, 18))
+    entities = tuple(Entity("PART", 0, 18, fragments=own) for own in fragments)
+    gold = Corpus([Document("d", text, entities)], "gold")
+    predicted = Corpus([Document("d", text, (Entity("PART", 0, 18),))], "predicted")
+
+    emulated = emulate(scorer, gold, predicted)
+
+    check_chain(emulated)
+    if scorer == "nervaluate":
+        from nervaluate.evaluator import Evaluator
+
+        spans = spans_of(gold), spans_of(predicted)
+        evaluator = Evaluator(*spans, tags=["PART"], loader="dict")
+        assert_equals_nervaluate(emulated, evaluator)
+
+
 def test_nervaluate_has_no_predictions_outside_the_text():
     unplaced = [Unplaced("entities", "PER", "not in the text", "Zoe")]
     sides = corpora("abcd", [("PER", 0, 4)], [("PER", 0, 4)], unplaced)
