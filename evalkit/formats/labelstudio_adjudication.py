@@ -7,8 +7,8 @@ assigns annotations to its own users, so that the names cannot stand under compl
 has them under evalkit_annotators, and the number of tasks under evalkit_tasks.
 
 Label Studio saves what people change: relations and new regions have no note, and regions that were
-pasted from another annotation have its note. So an annotator's annotation is the one in which most
-of the regions have the annotator's name.
+pasted from another annotation have its note. So an annotator's annotation is the one with the most
+regions that have the annotator's name, and with fewer that have the name of each other one.
 """
 
 from __future__ import annotations
@@ -187,15 +187,25 @@ class _TaskVersions:
     def _find_annotation(
         self, name: str, annotations: Sequence[dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """The annotation of an annotator, which may have no regions; None if it is not there."""
-        shares = []
+        """The annotation of an annotator, which may have no regions; None if it is not there.
+
+        Of several in which no other annotator has as many regions, it is the one with the most.
+        """
+        best, most = None, (0, 0.0)
+        is_noted = False
+        without_regions = None
         for annotation in annotations:
-            if not annotation.get("ground_truth"):
-                shares.append((_share_of(name, annotation), annotation))
-        best = max((share for share, _ in shares), default=0.0)
-        if best > 0.5:
-            return next(annotation for share, annotation in shares if share == best)
-        return next((each for _, each in shares if not each.get("result")), None)
+            if annotation.get("ground_truth"):
+                continue
+            notes = _list_notes(annotation)
+            counts = {each: notes.count(each) for each in self._names}
+            own = counts.pop(name)
+            is_noted = is_noted or own > 0
+            if own > max(counts.values(), default=0) and (own, own / len(notes)) > most:
+                best, most = annotation, (own, own / len(notes))
+            if not annotation.get("result") and without_regions is None:
+                without_regions = annotation
+        return best if is_noted else without_regions
 
     def _build(
         self, annotations: Sequence[dict[str, Any]], conversion: ConversionReport
@@ -229,15 +239,14 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _share_of(name: str, annotation: dict[str, Any]) -> float:
-    """The share of the regions of an annotation that have a name as their note."""
+def _list_notes(annotation: dict[str, Any]) -> list[str | None]:
+    """The note of each region of an annotation."""
     result = annotation.get("result")
-    regions = []
+    notes = []
     for item in result if isinstance(result, list) else ():
         if isinstance(item, dict) and item.get("type") != "relation":
-            regions.append(item)
-    noted = sum(_note_of(region) == name for region in regions)
-    return noted / len(regions) if regions else 0.0
+            notes.append(_note_of(item))
+    return notes
 
 
 def _note_of(item: dict[str, Any]) -> str | None:

@@ -116,7 +116,7 @@ def test_gold_is_what_people_leave_in_label_studio(seed, tmp_path):
     path, tasks = write_todo(annotators, tmp_path)
     expected = {}
     for task in tasks:
-        # Of the regions that an annotator keeps, most still have the annotator's name.
+        # Some of the regions of an annotator still have the annotator's name.
         *own, settled = task["annotations"]
         by_name = dict(zip(NAMES, own))
         chosen = draw.choice([settled, settled, settled, *own, None])
@@ -124,7 +124,7 @@ def test_gold_is_what_people_leave_in_label_studio(seed, tmp_path):
             for annotation in own:
                 if annotation["result"] and draw.random() < 0.5:
                     regions = [i for i in annotation["result"] if i["type"] == "labels"]
-                    extra = draw.randrange(len(regions)) if len(regions) > 1 else 0
+                    extra = draw.randrange(2 * len(regions) + 1)
                     new = [make_region(draw, f"new{n}") for n in range(extra)]
                     annotation["result"] = regions[:] + new
                     save_as_label_studio(annotation)
@@ -192,6 +192,30 @@ def test_an_annotator_without_regions_has_an_annotation_without_notes(tmp_path):
     path, _ = write_todo({"a": [a], "b": [b]}, tmp_path)
 
     assert [len(load_gold(path, undecided=name)[0].entities) for name in "ab"] == [0, 1]
+
+
+def test_an_annotation_with_more_new_regions_than_old_ones_keeps_its_annotator(tmp_path):
+    a, b = Document("d", TEXT, (Entity("A", 0, 3),)), Document("d", TEXT, ())
+    path, tasks = write_todo({"a": [a], "b": [b]}, tmp_path)
+    edited = tasks[0]["annotations"][0]
+    edited["result"] += [make_region(random.Random(0), f"new{n}") for n in range(2)]
+    save_as_label_studio(edited)
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+
+    assert [len(load_gold(path, undecided=name)[0].entities) for name in "ab"] == [3, 0]
+
+
+def test_an_annotation_with_as_many_regions_of_another_annotator_is_not_taken_for_an_empty_one(
+    tmp_path,
+):
+    a, b = (Document("d", TEXT, (Entity("A", 0, end),)) for end in (3, 5))
+    path, tasks = write_todo({"a": [a], "b": [b]}, tmp_path)
+    own, other, _ = (annotation["result"] for annotation in tasks[0]["annotations"])
+    own.append({**other[0], "id": "pasted"})
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+
+    with pytest.raises(LoadError, match="no annotation of 'a', and none that is marked"):
+        load_gold(path, undecided="a")
 
 
 def test_a_task_of_a_file_with_other_tasks_is_refused(tmp_path):
