@@ -13,7 +13,7 @@ from evalkit.analysis.scorer_rules import SIDES, ScorerDocument, ScorerItem
 from evalkit.corpus import corpus_name, resolve_location
 from evalkit.data.taggings import BARE, TAG_FORMATS, parse_tag, unknown_tag_problem
 from evalkit.data.tags import TagReader
-from evalkit.errors import InputError, LoadError, spell_option
+from evalkit.errors import InputError, LoadError, quoted_repr, spell_option
 from evalkit.files.encodings import open_files_as
 from evalkit.formats.reading_options import split_options
 from evalkit.formats.registry import CorpusLocation
@@ -127,8 +127,9 @@ def _join_tag_files(gold: CorpusLocation, predicted: CorpusLocation, missing: st
             missing_count += 1
             if missing == "error":
                 raise InputError(
-                    f"{predicted.path}: lacks document {draft.id!r} of {gold.path}; predict it, or"
-                    f" count what is missing as empty with {spell_option('missing', 'empty')}"
+                    f"{predicted.path}: lacks document {quoted_repr(draft.id)} of {gold.path};"
+                    " predict it, or count what is missing as empty with"
+                    f" {spell_option('missing', 'empty')}"
                 )
         else:
             _check_borders(gold, predicted, draft, other)
@@ -168,13 +169,14 @@ def _check_borders(gold: CorpusLocation, predicted: CorpusLocation, draft: Any, 
         lengths = own[1] - own[0], others[1] - others[0]
         if lengths[0] != lengths[1]:
             raise InputError(
-                f"{predicted.path}:{other.lines[others[0]]}: document {draft.id!r}, sentence"
-                f" {number}: {pluralize(lengths[1], 'tag')}, but {lengths[0]} at"
+                f"{predicted.path}:{other.lines[others[0]]}: document {quoted_repr(draft.id)},"
+                f" sentence {number}: {pluralize(lengths[1], 'tag')}, but {lengths[0]} at"
                 f" {gold.path}:{draft.lines[own[0]]}: expected as many"
             )
     raise InputError(
-        f"{predicted.path}: document {draft.id!r}: {pluralize(len(other_borders) - 1, 'sentence')},"
-        f" but {len(borders) - 1} in {gold.path}: expected as many"
+        f"{predicted.path}: document {quoted_repr(draft.id)}:"
+        f" {pluralize(len(other_borders) - 1, 'sentence')}, but {len(borders) - 1} in {gold.path}:"
+        " expected as many"
     )
 
 
@@ -224,7 +226,9 @@ def check_tags(documents: Sequence[ScorerDocument], tagging: str) -> None:
         if tag in unknown
     )
     problem = unknown_tag_problem((document.tags(side) or ())[token], tagging)
-    raise InputError(f"{side} tags: document {document.id!r}, token {token}: {problem}; {remedy}")
+    raise InputError(
+        f"{side} tags: document {quoted_repr(document.id)}, token {token}: {problem}; {remedy}"
+    )
 
 
 def _is_tag(tag: str, tagging: str) -> bool:

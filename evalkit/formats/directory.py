@@ -179,9 +179,9 @@ def read(path: Path, _conversion: ConversionReport | None = None) -> DocumentRes
     if NO_DOCUMENT in errors:
         # A line that may be of any document: none of them is sure to be complete.
         raise LoadError(list(chain.from_iterable(errors.values())))
-    for id, of_unread in errors.items():
+    for id, messages in errors.items():
         if id not in texts:
-            yield str(folder), LoadError(of_unread)
+            yield str(folder), LoadError(messages)
     for id, text in texts.items():
         if id in errors:
             yield text.position, LoadError(errors[id])

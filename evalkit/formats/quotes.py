@@ -120,9 +120,9 @@ def read(
     given = {column: name for column, name in options.items() if name is not None}
     table = _read_table(path, conversion, given, separator)
     texts_by_id = _load_texts(texts, table)
+    yield from table.errors
     if table.row_errors:  # of rows that may be of any document: none is sure to be complete
         raise LoadError(table.row_errors)
-    yield from table.errors
     for id, text in texts_by_id.items():
         rows = table.rows.get(id, [])
         if not rows:

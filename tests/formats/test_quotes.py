@@ -322,3 +322,14 @@ def test_a_row_whose_document_is_not_known_is_never_skipped(tmp_path, texts, row
 
     with pytest.raises(LoadError, match="q.csv:3: "):
         load_corpus(location, texts=texts, on_error="skip")
+
+
+def test_a_row_whose_document_is_not_known_does_not_hide_other_errors(tmp_path, texts):
+    rows = [("d9", 0, 5, "", ""), ("", 0, 5, "", "")]
+    location = write_table(tmp_path / "q.csv", PLAIN, *rows)
+
+    with pytest.raises(LoadError) as error:
+        load_corpus(location, texts=texts)
+
+    places = [message.split(": ")[0].rpartition("/")[2] for message in error.value.errors]
+    assert places == ["q.csv:2", "q.csv:3"]
