@@ -17,7 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 from benchmarks import refusing  # noqa: E402 - of scripts, which are no package
 
 sys.path.remove(str(SCRIPTS))
-LINES = 10_000
+LINES = 5_000
 SLACK = 0.1  # seconds: imports, and the documents that are read before a file is refused
 
 
@@ -34,7 +34,7 @@ def write_lines(path, lines):
 @pytest.mark.parametrize("name", refusing.list_formats())
 def test_a_wrong_file_is_refused_in_at_most_twice_the_time_of_reading_a_right_one(tmp_path, name):
     ratios = {}
-    for kind, refused, read in refusing.compare_times(name, tmp_path, LINES, rounds=3):
+    for kind, refused, read in refusing.compare_times(name, tmp_path, LINES, rounds=2):
         ratios[kind] = min(refused) / (refusing.MAX_RATIO * min(read) + SLACK)
 
     assert ratios["prose"] < 1
