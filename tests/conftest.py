@@ -4,6 +4,7 @@ run says how many.
 `scripts/test --extras` runs them; it sets EVALKIT_EXTRAS, with which leaving out is an error.
 """
 
+import gc
 import os
 from collections import Counter
 from importlib.util import find_spec
@@ -36,6 +37,17 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keeps the collected tests, which are tens of thousands, out of each garbage collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_sessionfinish(session):
